@@ -1,0 +1,15 @@
+//! What is outside of Dovetail's engine: the members of every seam, and the system calls below.
+//!
+//! | folder | what it holds |
+//! | --- | --- |
+//! | [`poller`] | four ways to wait for sockets, and the table of them |
+//! | [`sys`] | thin safe wrappers over system calls; the only `unsafe` of this package |
+
+#![deny(unsafe_code)]
+
+pub mod poller;
+#[expect(
+    unsafe_code,
+    reason = "this folder is where system calls are made safe"
+)]
+pub mod sys;

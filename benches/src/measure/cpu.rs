@@ -1,0 +1,205 @@
+//! The CPU time and the sleeps of a process, from its accounts in `/proc`.
+//!
+//! Units: nanoseconds of run time over all threads from `schedstat`, which is exact whenever the
+//! threads sleep; the split in user and system comes from the 10 ms ticks of `stat`.
+//! Not here: interrupts. Without `CONFIG_IRQ_TIME_ACCOUNTING` the kernel bills the receive path of
+//! loopback to whoever sends, for every server alike.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+/// What a process has consumed since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CpuAccount {
+    /// Nanoseconds on a core, all threads.
+    pub(crate) run_ns: u64,
+    /// Clock ticks in user mode.
+    pub(crate) user_ticks: u64,
+    /// Clock ticks in the kernel.
+    pub(crate) system_ticks: u64,
+    /// How often a thread went to sleep of its own accord.
+    pub(crate) sleeps: u64,
+}
+
+impl CpuAccount {
+    /// Reads the account of process `pid`.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) fn read(pid: u32) -> io::Result<Self> {
+        let mut account = Self::default();
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let task = task?.path();
+            // A thread that has ended meanwhile is no longer there to be asked.
+            let Ok(schedstat) = fs::read_to_string(task.join("schedstat")) else {
+                continue;
+            };
+            account.run_ns += run_time(&schedstat)?;
+            if let Ok(status) = fs::read_to_string(task.join("status")) {
+                account.sleeps += status_number(&status, "voluntary_ctxt_switches").unwrap_or(0);
+            }
+        }
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        (account.user_ticks, account.system_ticks) = ticks(&stat)?;
+        Ok(account)
+    }
+
+    /// What was consumed since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            run_ns: self.run_ns.saturating_sub(earlier.run_ns),
+            user_ticks: self.user_ticks.saturating_sub(earlier.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(earlier.system_ticks),
+            sleeps: self.sleeps.saturating_sub(earlier.sleeps),
+        }
+    }
+
+    /// The part of the ticks that was spent in user mode, 0 to 1.
+    pub(crate) fn user_share(&self) -> f64 {
+        let all = self.user_ticks + self.system_ticks;
+        if all == 0 {
+            0.0
+        } else {
+            self.user_ticks as f64 / all as f64
+        }
+    }
+}
+
+/// The run time of one thread, read again and again through one open file.
+#[derive(Debug)]
+pub(crate) struct RunTime {
+    file: File,
+}
+
+impl RunTime {
+    /// Follows the thread of process `pid` that has run longest so far.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) fn of_busiest_thread(pid: u32) -> io::Result<Self> {
+        let mut busiest = None;
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let path = task?.path().join("schedstat");
+            let Ok(schedstat) = fs::read_to_string(&path) else {
+                continue;
+            };
+            let run_ns = run_time(&schedstat)?;
+            if busiest.as_ref().is_none_or(|(most, _)| run_ns > *most) {
+                busiest = Some((run_ns, path));
+            }
+        }
+        let (_, path) = busiest.ok_or_else(|| io::Error::other("a process without threads"))?;
+        Ok(Self {
+            file: File::open(path)?,
+        })
+    }
+
+    /// Nanoseconds so far; exact only while the thread is not running.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) fn read(&self) -> io::Result<u64> {
+        let mut text = [0; 96];
+        let length = self.file.read_at(&mut text, 0)?;
+        let mut run_ns = 0;
+        for byte in text[..length]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+        {
+            run_ns = run_ns * 10 + u64::from(byte - b'0');
+        }
+        Ok(run_ns)
+    }
+}
+
+/// Nanoseconds that this thread has run, for the generator's own cost.
+pub(crate) fn own_run_ns() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    run_time(&text).unwrap_or(0)
+}
+
+/// The number behind `name:` in a `status` file.
+pub(crate) fn status_number(status: &str, name: &str) -> Option<u64> {
+    let rest = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+fn run_time(schedstat: &str) -> io::Result<u64> {
+    let field = schedstat
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    field.ok_or_else(|| io::Error::other("schedstat has no run time"))
+}
+
+/// User and system ticks: fields 14 and 15, counted after the name, which may hold anything.
+fn ticks(stat: &str) -> io::Result<(u64, u64)> {
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = after_name.split_whitespace().skip(11);
+    let mut next = || fields.next().and_then(|text| text.parse().ok());
+    let (Some(user), Some(system)) = (next(), next()) else {
+        return Err(io::Error::other("stat has no times"));
+    };
+    Ok((user, system))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_found_behind_a_wicked_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 31 41 0 0 20 0 1 0 12 0 0";
+        assert_eq!(ticks(stat).unwrap(), (31, 41));
+        assert!(ticks("7 (x) S 1").is_err());
+    }
+
+    #[test]
+    fn status_numbers_are_found_by_their_whole_name() {
+        let status = "VmRSS:\t    1624 kB\nvoluntary_ctxt_switches:\t9\n\
+            nonvoluntary_ctxt_switches:\t5\n";
+        assert_eq!(status_number(status, "VmRSS"), Some(1624));
+        assert_eq!(status_number(status, "nonvoluntary_ctxt_switches"), Some(5));
+        assert_eq!(status_number(status, "VmHWM"), None);
+    }
+
+    #[test]
+    fn own_account_can_be_read_and_does_not_shrink() {
+        let pid = std::process::id();
+        let before = CpuAccount::read(pid).unwrap();
+        let after = CpuAccount::read(pid).unwrap();
+        assert!(after.run_ns >= before.run_ns);
+        assert!(RunTime::of_busiest_thread(pid).unwrap().read().is_ok());
+    }
+
+    #[test]
+    fn difference_splits_by_ticks() {
+        let before = CpuAccount {
+            run_ns: 5,
+            user_ticks: 1,
+            system_ticks: 1,
+            sleeps: 1,
+        };
+        let after = CpuAccount {
+            run_ns: 25,
+            user_ticks: 2,
+            system_ticks: 4,
+            sleeps: 3,
+        };
+        let delta = after.since(&before);
+        assert_eq!(
+            delta,
+            CpuAccount {
+                run_ns: 20,
+                user_ticks: 1,
+                system_ticks: 3,
+                sleeps: 2
+            }
+        );
+        assert_eq!(delta.user_share(), 0.25);
+    }
+}

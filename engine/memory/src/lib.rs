@@ -1,0 +1,62 @@
+//! The keyspace's memory layer: a [`Store`] holds the records of one database.
+//!
+//! It knows nothing of Redis: a record is a key, four bits of tag that belong to the caller, a body
+//! (an integer, bytes, or a boxed object) and perhaps a deadline in unix milliseconds.
+//!
+//! Shape: a two-level directory, indexed by the top bits of a key's hash, names segments of 64
+//! buckets; a bucket is one cache line of seven slots; a slot holds the handle of a record and the
+//! hash bits that a split, a merge or a scan needs; records live in size-class slabs.
+//!
+//! The face, in short (`hash` is always the caller's 64-bit hash of the key, well mixed):
+//!
+//! ```text
+//! Store<T>
+//!   new(pages: Rc<dyn PageSource>) -> Self
+//!   len() -> usize, is_empty() -> bool, with_deadline() -> usize
+//!   prefetch_bucket(&self, hash), prefetch_record(&self, hash)
+//!   find(&self, hash, key) -> Option<EntryRef<T>>
+//!   find_mut(&mut self, hash, key) -> Option<EntryMut<T>>
+//!   entry(&'a mut self, hash, key: &'a [u8]) -> Lookup<'a, T>
+//!   insert_new(&mut self, hash, key, tag, body: NewBody<T>, deadline: Option<u64>)
+//!   scan(&self, cursor, visit: &mut dyn FnMut(EntryRef<T>)) -> u64
+//!   sample(&self, random) -> Option<EntryRef<T>>
+//!   find_due(&mut self, cursor: &mut u64, now_ms, steps: &mut u32) -> Option<EntryRef<T>>
+//!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32)
+//!   stats(&self) -> StoreStats, memory(&self) -> usize, check(&self)
+//! Lookup<T>       Occupied(EntryMut<T>) | Vacant(VacantEntry<T>)
+//! VacantEntry<T>  insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
+//! EntryRef<T>     (Copy) key, tag, body, deadline, heat, touch(tick), id, record_bytes
+//! EntryMut<T>     key, tag, body, deadline, heat, touch, id, record_bytes, as_ref,
+//!                 set(tag, NewBody), replace(tag, NewBody) -> Option<Box<T>>, set_tag,
+//!                 set_deadline(Option<u64>), object_mut() -> Option<&mut T>,
+//!                 bytes_mut() -> Option<&mut [u8]>, resize_bytes(len) -> Option<&mut [u8]>,
+//!                 into_ref(self) -> EntryRef<'a, T>, into_object(self) -> Option<&'a mut T>,
+//!                 remove(self) -> Option<Box<T>>
+//! Body<'a, T>     Int(i64) | Bytes(&'a [u8]) | Object(&'a T)
+//! NewBody<'a, T>  Int(i64) | Bytes(&'a [u8]) | Parts(&'a [&'a [u8]]) | Object(Box<T>)
+//! ```
+//!
+//! Cost: a find reads two small directory tables, one bucket line and the record. An insert touches
+//! one segment, and its buddy when it splits; no step ever moves more than that.
+
+mod chunks;
+mod directory;
+mod due;
+mod entry;
+mod hash;
+mod pages;
+mod prefetch;
+mod record;
+mod scan;
+mod segment;
+mod slab;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{EntryMut, EntryRef, Lookup, VacantEntry};
+pub use pages::{ChunkKind, HeapPages, PageSource};
+pub use record::{Body, NewBody};
+pub use slab::EntryId;
+pub use store::{Store, StoreStats};

@@ -1,0 +1,59 @@
+//! Where the store gets its memory: a supplier of large, page-aligned chunks.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+/// Alignment of every chunk, in bytes.
+pub(crate) const PAGE_BYTES: usize = 4096;
+
+/// What a chunk is for, so that a source may treat them differently (huge pages, accounts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkKind {
+    /// Slab pages holding records: written by nearly every write, so no huge pages under fork.
+    Records,
+    /// Segments of the table.
+    Table,
+}
+
+/// A supplier of chunks of memory.
+///
+/// # Safety
+///
+/// Memory returned by `acquire` is valid for reads and writes of `bytes` bytes, aligned to 4096,
+/// and overlaps nothing else until it is given to `release`. Its contents may be anything.
+pub unsafe trait PageSource {
+    /// Hands out `bytes` bytes (a multiple of 4096), or `None` when there is no memory.
+    fn acquire(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>>;
+
+    /// Takes a chunk back.
+    ///
+    /// # Safety
+    ///
+    /// `ptr`, `bytes` and `kind` are those of one earlier `acquire` of this source, not released
+    /// since, and nobody uses the memory any more.
+    unsafe fn release(&self, ptr: NonNull<u8>, bytes: usize, kind: ChunkKind);
+}
+
+/// Chunks from the global allocator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeapPages;
+
+impl HeapPages {
+    pub(crate) fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, PAGE_BYTES).expect("chunks are a few MiB at most")
+    }
+}
+
+// SAFETY: the global allocator returns exclusive memory of the layout asked for.
+unsafe impl PageSource for HeapPages {
+    fn acquire(&self, bytes: usize, _kind: ChunkKind) -> Option<NonNull<u8>> {
+        assert!(bytes > 0, "a chunk has a size");
+        // SAFETY: the layout's size is not zero.
+        NonNull::new(unsafe { std::alloc::alloc(Self::layout(bytes)) })
+    }
+
+    unsafe fn release(&self, ptr: NonNull<u8>, bytes: usize, _kind: ChunkKind) {
+        // SAFETY: the caller gives back what `acquire` returned for the same number of bytes.
+        unsafe { std::alloc::dealloc(ptr.as_ptr(), Self::layout(bytes)) }
+    }
+}

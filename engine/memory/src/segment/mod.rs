@@ -1,0 +1,458 @@
+//! One segment of the table: 64 buckets of seven slots, and what belongs to them.
+//!
+//! Shape: a 64-byte head (count, depth, earliest deadline, a bit per slot for "has a deadline"),
+//! 60 home buckets and 4 stash buckets of one cache line each, and the heat of each slot.
+//! An item lives in its home bucket, in the next one, or in the stash.
+//! Invariants: 1. the head's count is the number of full slots. 2. The eighth word of a home bucket
+//! counts its items in the next bucket (3 bits) and in the stash (5 bits) exactly. 3. A deadline
+//! bit is set only at a full slot.
+//! Cost: a find reads one line, a second or the stash only when the counts say so.
+//! Units: deadlines in unix milliseconds.
+//! Everything is a `Cell`, so a `&Segment` is enough for every change and nothing here is unsafe.
+
+mod bucket;
+mod regroup;
+
+use std::cell::Cell;
+
+use self::bucket::{Bucket, FAR_SHIFT, NEAR_SHIFT};
+use crate::hash::{HOME_BUCKETS, PREFIX_BITS, Probe, Slot, index, low_u32};
+use crate::slab::EntryId;
+
+/// All buckets of a segment.
+pub(crate) const BUCKETS: usize = 64;
+/// Slots of one bucket.
+pub(crate) const BUCKET_SLOTS: usize = 7;
+/// All slots of a segment.
+pub(crate) const SLOTS: usize = BUCKETS * BUCKET_SLOTS;
+/// The greatest deadline a head can bound; also "none".
+pub(crate) const NEVER: u64 = (1 << 49) - 1;
+
+const COUNT_MASK: u64 = 0x1ff;
+const DEPTH_SHIFT: u32 = 9;
+const DEPTH_MASK: u64 = 0x1f;
+const SHIFTED: u64 = 1 << 14;
+const EARLIEST_SHIFT: u32 = 15;
+
+/// Where in a segment an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) bucket: usize,
+    pub(crate) slot: usize,
+}
+
+impl Place {
+    #[inline]
+    pub(crate) fn position(self) -> usize {
+        self.bucket * BUCKET_SLOTS + self.slot
+    }
+
+    #[inline]
+    pub(crate) fn at(position: usize) -> Self {
+        Self {
+            bucket: position / BUCKET_SLOTS,
+            slot: position % BUCKET_SLOTS,
+        }
+    }
+}
+
+/// One segment; all zero bytes are a valid empty segment of depth 0, but for its earliest deadline.
+#[repr(C, align(64))]
+pub(crate) struct Segment {
+    head: Cell<u64>,
+    deadlines: [Cell<u64>; 7],
+    buckets: [Bucket; BUCKETS],
+    heat: [Cell<u16>; SLOTS],
+}
+
+/// Size of a segment.
+pub(crate) const SEGMENT_BYTES: usize = size_of::<Segment>();
+const _: () = assert!(SEGMENT_BYTES == 5056 && SLOTS == 7 * 64);
+
+impl Segment {
+    /// Makes a zeroed segment an empty one of this depth.
+    pub(crate) fn init(&self, depth: u32) {
+        self.head
+            .set(u64::from(depth) << DEPTH_SHIFT | NEVER << EARLIEST_SHIFT);
+    }
+
+    /// Number of items.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        index(self.head.get() & COUNT_MASK)
+    }
+
+    /// How many hash bits all items share.
+    #[inline]
+    pub(crate) fn depth(&self) -> u32 {
+        low_u32((self.head.get() >> DEPTH_SHIFT) & DEPTH_MASK)
+    }
+
+    pub(crate) fn set_depth(&self, depth: u32) {
+        let others = self.head.get() & !(DEPTH_MASK << DEPTH_SHIFT);
+        self.head.set(others | (u64::from(depth) << DEPTH_SHIFT));
+    }
+
+    /// No item has a deadline before this; `NEVER` when none has one.
+    #[inline]
+    pub(crate) fn earliest(&self) -> u64 {
+        self.head.get() >> EARLIEST_SHIFT
+    }
+
+    #[inline]
+    pub(crate) fn set_earliest(&self, deadline: u64) {
+        let others = self.head.get() & ((1 << EARLIEST_SHIFT) - 1);
+        self.head
+            .set(others | (deadline.min(NEVER) << EARLIEST_SHIFT));
+    }
+
+    /// Begins to watch for items that move within the segment.
+    pub(crate) fn settle(&self) {
+        self.head.set(self.head.get() & !SHIFTED);
+    }
+
+    /// Whether no item has moved since `settle`.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.head.get() & SHIFTED == 0
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self, place: Place) -> Slot {
+        self.buckets[place.bucket].slot(place.slot)
+    }
+
+    /// The prefix of the item at `place`.
+    #[inline]
+    pub(crate) fn prefix(&self, place: Place) -> u32 {
+        self.slot(place)
+            .prefix(self.buckets[place.bucket].tag(place.slot))
+    }
+
+    #[inline]
+    pub(crate) fn heat(&self, place: Place) -> &Cell<u16> {
+        &self.heat[place.position()]
+    }
+
+    /// Names another record for the item at `place`.
+    #[inline]
+    pub(crate) fn patch(&self, place: Place, id: EntryId) {
+        let word = &self.buckets[place.bucket].words[place.slot];
+        word.set(Slot(word.get()).with_id(id).0);
+    }
+
+    #[inline]
+    pub(crate) fn has_deadline(&self, place: Place) -> bool {
+        let position = place.position();
+        self.deadlines[position / 64].get() >> (position % 64) & 1 == 1
+    }
+
+    /// Notes whether the item at `place` has a deadline, and which.
+    #[inline]
+    pub(crate) fn note_deadline(&self, place: Place, deadline: Option<u64>) {
+        self.set_deadline_bit(place, deadline.is_some());
+        if let Some(deadline) = deadline
+            && deadline < self.earliest()
+        {
+            self.set_earliest(deadline);
+        }
+    }
+
+    #[inline]
+    fn set_deadline_bit(&self, place: Place, has_deadline: bool) {
+        let position = place.position();
+        let word = &self.deadlines[position / 64];
+        let mask = 1 << (position % 64);
+        word.set(if has_deadline {
+            word.get() | mask
+        } else {
+            word.get() & !mask
+        });
+    }
+
+    /// The first position at or after `from` whose item has a deadline.
+    pub(crate) fn next_deadline(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let mut bits = self.deadlines.get(word)?.get() & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = self.deadlines.get(word)?.get();
+        }
+        Some(word * 64 + index(u64::from(bits.trailing_zeros())))
+    }
+
+    /// Number of items with a deadline.
+    pub(crate) fn deadline_count(&self) -> usize {
+        self.deadlines
+            .iter()
+            .map(|w| index(u64::from(w.get().count_ones())))
+            .sum()
+    }
+
+    /// Looks for the item of `probe` that `is_key` accepts.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        probe: Probe,
+        mut is_key: impl FnMut(EntryId) -> bool,
+    ) -> Option<Place> {
+        let home = probe.home();
+        let bucket = &self.buckets[home];
+        if let Some(slot) = bucket.find(probe, &mut is_key) {
+            return Some(Place { bucket: home, slot });
+        }
+        if bucket.has_away() {
+            self.find_away(probe, is_key)
+        } else {
+            None
+        }
+    }
+
+    /// The rest of `find`, for homes that had to send items away.
+    #[inline(never)]
+    fn find_away(&self, probe: Probe, mut is_key: impl FnMut(EntryId) -> bool) -> Option<Place> {
+        let home = probe.home();
+        if self.buckets[home].near() != 0 {
+            let bucket = next_home(home);
+            if let Some(slot) = self.buckets[bucket].find(probe, &mut is_key) {
+                return Some(Place { bucket, slot });
+            }
+        }
+        if self.buckets[home].far() != 0 {
+            for bucket in HOME_BUCKETS..BUCKETS {
+                if let Some(slot) = self.buckets[bucket].find(probe, &mut is_key) {
+                    return Some(Place { bucket, slot });
+                }
+            }
+        }
+        None
+    }
+
+    /// Address of the home bucket's line and of its first heat, for prefetching.
+    #[inline]
+    pub(crate) fn lines(&self, probe: Probe) -> (*const u8, *const u8) {
+        let home = probe.home();
+        let bucket: *const Bucket = &raw const self.buckets[home];
+        let heat: *const Cell<u16> = &raw const self.heat[home * BUCKET_SLOTS];
+        (bucket.cast(), heat.cast())
+    }
+
+    /// Places a new item, or returns `None` when home, neighbour and stash are full.
+    #[inline]
+    pub(crate) fn insert(&self, probe: Probe, id: EntryId) -> Option<Place> {
+        let home = probe.home();
+        let place = match self.buckets[home].free_slot() {
+            Some(slot) => Place { bucket: home, slot },
+            None => self.make_room(home)?,
+        };
+        self.fill(place, Slot::new(probe, id), probe.tag());
+        self.count_away(home, place.bucket, 1);
+        Some(place)
+    }
+
+    /// Finds a slot for an item whose home is full.
+    fn make_room(&self, home: usize) -> Option<Place> {
+        let next = next_home(home);
+        if let Some(slot) = self.buckets[next].free_slot() {
+            return Some(Place { bucket: next, slot });
+        }
+        self.send_back(home)
+            .or_else(|| self.send_on(next))
+            .or_else(|| self.stash_slot())
+    }
+
+    /// Frees a slot of `home` by sending a guest back to its own home, if that has room again.
+    fn send_back(&self, home: usize) -> Option<Place> {
+        let previous = if home == 0 {
+            HOME_BUCKETS - 1
+        } else {
+            home - 1
+        };
+        if self.buckets[previous].near() == 0 {
+            return None;
+        }
+        let room = self.buckets[previous].free_slot()?;
+        let bucket = &self.buckets[home];
+        let slot = (0..BUCKET_SLOTS).find(|&slot| bucket.slot(slot).home() == previous)?;
+        let from = Place { bucket: home, slot };
+        self.shift(
+            from,
+            Place {
+                bucket: previous,
+                slot: room,
+            },
+        );
+        Some(from)
+    }
+
+    /// Frees a slot of `next` by moving one of its own items on to the bucket after it.
+    fn send_on(&self, next: usize) -> Option<Place> {
+        let after = next_home(next);
+        let room = self.buckets[after].free_slot()?;
+        let bucket = &self.buckets[next];
+        let slot = (0..BUCKET_SLOTS).find(|&slot| bucket.slot(slot).home() == next)?;
+        let from = Place { bucket: next, slot };
+        self.shift(
+            from,
+            Place {
+                bucket: after,
+                slot: room,
+            },
+        );
+        Some(from)
+    }
+
+    fn stash_slot(&self) -> Option<Place> {
+        (HOME_BUCKETS..BUCKETS).find_map(|bucket| {
+            self.buckets[bucket]
+                .free_slot()
+                .map(|slot| Place { bucket, slot })
+        })
+    }
+
+    /// Forgets the item at `place` and returns what its slot held.
+    #[inline]
+    pub(crate) fn remove(&self, place: Place) -> Slot {
+        let item = self.slot(place);
+        debug_assert!(!item.is_empty(), "only an item can be removed");
+        self.count_away(item.home(), place.bucket, -1);
+        self.clear(place);
+        item
+    }
+
+    #[inline]
+    fn fill(&self, place: Place, item: Slot, tag: u8) {
+        self.buckets[place.bucket].put(place.slot, item, tag);
+        self.heat[place.position()].set(0);
+        self.head.set(self.head.get() + 1);
+    }
+
+    #[inline]
+    fn clear(&self, place: Place) {
+        self.buckets[place.bucket].put(place.slot, Slot::EMPTY, 0);
+        self.set_deadline_bit(place, false);
+        self.head.set(self.head.get() - 1);
+    }
+
+    /// Counts an item of `home` that came to (+1) or left (-1) `bucket`.
+    #[inline]
+    fn count_away(&self, home: usize, bucket: usize, change: i64) {
+        if home != bucket {
+            let shift = if bucket >= HOME_BUCKETS {
+                FAR_SHIFT
+            } else {
+                NEAR_SHIFT
+            };
+            let meta = &self.buckets[home].words[7];
+            meta.set(meta.get().wrapping_add_signed(change << shift));
+        }
+    }
+
+    /// Moves an item within the segment.
+    fn shift(&self, from: Place, to: Place) {
+        let home = self.slot(from).home();
+        self.copy_to(from, self, to);
+        self.count_away(home, to.bucket, 1);
+        self.count_away(home, from.bucket, -1);
+        self.clear(from);
+        self.head.set(self.head.get() | SHIFTED);
+    }
+
+    /// Writes the item at `from` into the free slot `to` of `other`, without the overflow counts.
+    fn copy_to(&self, from: Place, other: &Self, to: Place) {
+        other.fill(
+            to,
+            self.slot(from),
+            self.buckets[from.bucket].tag(from.slot),
+        );
+        other.heat(to).set(self.heat(from).get());
+        other.set_deadline_bit(to, self.has_deadline(from));
+    }
+
+    /// Calls `visit` with the place of every item.
+    pub(crate) fn each(&self, mut visit: impl FnMut(Place)) {
+        for bucket in 0..BUCKETS {
+            for slot in 0..BUCKET_SLOTS {
+                let place = Place { bucket, slot };
+                if !self.slot(place).is_empty() {
+                    visit(place);
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` with the place of every item whose home is `home`.
+    pub(crate) fn each_of_home(&self, home: usize, mut visit: impl FnMut(Place)) {
+        let mut look = |bucket: usize| {
+            for slot in 0..BUCKET_SLOTS {
+                let place = Place { bucket, slot };
+                let item = self.slot(place);
+                if !item.is_empty() && item.home() == home {
+                    visit(place);
+                }
+            }
+        };
+        look(home);
+        if self.buckets[home].near() != 0 {
+            look(next_home(home));
+        }
+        if self.buckets[home].far() != 0 {
+            (HOME_BUCKETS..BUCKETS).for_each(look);
+        }
+    }
+
+    /// Adds the number of buckets with each number of full slots to `histogram`.
+    pub(crate) fn count_fill(&self, histogram: &mut [usize; BUCKET_SLOTS + 1]) {
+        for bucket in &self.buckets {
+            let full = bucket.words[..BUCKET_SLOTS]
+                .iter()
+                .filter(|w| w.get() != 0)
+                .count();
+            histogram[full] += 1;
+        }
+    }
+
+    /// Asserts the invariants, and that all items belong to `prefix` (left-aligned in 28 bits).
+    pub(crate) fn check(&self, prefix: u32) {
+        let depth = self.depth();
+        let mut near = [0; HOME_BUCKETS];
+        let mut far = [0; HOME_BUCKETS];
+        let (mut count, mut deadlines) = (0, 0);
+        self.each(|place| {
+            count += 1;
+            deadlines += usize::from(self.has_deadline(place));
+            let home = self.slot(place).home();
+            assert!(home < HOME_BUCKETS, "homes are buckets");
+            let difference = u64::from(self.prefix(place) ^ prefix);
+            assert_eq!(
+                difference >> (PREFIX_BITS - depth),
+                0,
+                "an item of another segment"
+            );
+            if place.bucket >= HOME_BUCKETS {
+                far[home] += 1;
+            } else if place.bucket != home {
+                assert_eq!(place.bucket, next_home(home), "an item in a strange bucket");
+                near[home] += 1;
+            }
+        });
+        assert_eq!(count, self.count(), "the head's count");
+        assert_eq!(
+            deadlines,
+            self.deadline_count(),
+            "a deadline bit without item"
+        );
+        for home in 0..HOME_BUCKETS {
+            assert_eq!(self.buckets[home].near(), near[home], "the near count");
+            assert_eq!(self.buckets[home].far(), far[home], "the far count");
+        }
+    }
+}
+
+#[inline]
+fn next_home(home: usize) -> usize {
+    if home + 1 == HOME_BUCKETS {
+        0
+    } else {
+        home + 1
+    }
+}

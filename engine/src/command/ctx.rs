@@ -1,0 +1,184 @@
+//! Exactly what a command may touch, each thing by its own name.
+//!
+//! A handler reads and changes the keyspace and the facets lent here; whatever concerns other
+//! connections or the loop it asks for through [`Effects`], which the executor carries out when
+//! the handler has returned.
+
+use super::table::CommandTable;
+use crate::base::rng::Rng;
+use crate::base::{ConnId, DbIndex, ListenerId, Micros, Now};
+use crate::config::{Config, ShutdownOptions};
+use crate::conn::{Clients, Pause, Session};
+use crate::keyspace::{EventClasses, Key, Keyspace};
+use crate::observe::Observed;
+use crate::pubsub::{Pubsub, Topic};
+use crate::resp::Reply;
+use crate::seam::host::{Host, ProcessIdentity};
+use bytes::Bytes;
+
+/// A message to be delivered to the subscribers of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// By which table.
+    pub topic: Topic,
+    /// The channel.
+    pub channel: Bytes,
+    /// The message.
+    pub message: Bytes,
+}
+
+/// What a client waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockedOn {
+    /// WAIT: so many replicas.
+    Replicas {
+        /// How many.
+        wanted: u64,
+    },
+    /// WAITAOF: so many local syncs and replicas' syncs.
+    Durability {
+        /// 0 or 1.
+        local: u64,
+        /// How many.
+        replicas: u64,
+    },
+}
+
+/// How a blocked client is let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// As if its time were up.
+    Timeout,
+    /// With the error `UNBLOCKED`.
+    Error,
+}
+
+/// What a command asks of the executor. Carried out after the handler has returned, in the order of
+/// the fields.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Something below is set; the executor looks only then.
+    pub any: bool,
+    /// Run the queued transaction now, whose replies follow.
+    pub exec: bool,
+    /// Messages to deliver.
+    pub publish: Vec<Publication>,
+    /// Make the client wait, until this time if there is one.
+    pub block: Option<(BlockedOn, Option<Micros>)>,
+    /// Let these clients go.
+    pub release: Vec<(ConnId, Release)>,
+    /// Close these connections, replies unsent.
+    pub kill: Vec<ConnId>,
+    /// Begin or replace a pause; `Some(None)` ends it.
+    pub pause: Option<Option<Pause>>,
+    /// Go on with another poller.
+    pub switch_poller: Option<&'static str>,
+    /// Listeners have been opened or are to be closed.
+    pub relistened: Option<Vec<ListenerId>>,
+    /// Options of new connections have changed.
+    pub socket_options: bool,
+    /// End the process.
+    pub shutdown: Option<ShutdownOptions>,
+    /// Give up a shutdown under way.
+    pub abort_shutdown: bool,
+    /// Databases other than the selected one have changed: their watchers are told now.
+    pub settle_all: bool,
+    /// Stop the periodic duties, or go on with them.
+    pub pause_cron: Option<bool>,
+}
+
+/// What the executor lends to a handler.
+pub struct Ctx<'a> {
+    /// Where the reply is written.
+    pub reply: Reply<'a>,
+    /// All databases; `ctx.keyspace.db(ctx.db)` is the selected one.
+    pub keyspace: &'a mut Keyspace,
+    /// The selected database.
+    pub db: DbIndex,
+    /// The instant that all commands of this wake share.
+    pub now: Now,
+    /// Who asks.
+    pub conn: ConnId,
+    /// All connections.
+    pub clients: &'a mut Clients,
+    /// All subscriptions.
+    pub pubsub: &'a mut Pubsub,
+    /// The configuration.
+    pub config: &'a mut Config,
+    /// All commands.
+    pub commands: &'a CommandTable,
+    /// Statistics, slow log, latency.
+    pub observed: &'a mut Observed,
+    /// Chance.
+    pub rng: &'a mut Rng,
+    /// The process.
+    pub host: &'a mut dyn Host,
+    /// What never changes about the process.
+    pub identity: &'a ProcessIdentity,
+    /// What is asked of the executor.
+    pub effects: &'a mut Effects,
+    /// The running command's row.
+    pub command: super::CommandId,
+    /// Address and hash of the first key, when the executor has hashed it ahead.
+    pub hashed: Option<(*const u8, u64)>,
+}
+
+impl std::fmt::Debug for Ctx<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Ctx")
+            .field("conn", &self.conn)
+            .field("db", &self.db)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ctx<'_> {
+    /// `word` as a key; its hash is not computed again when the executor has done so.
+    #[inline]
+    #[must_use]
+    pub fn key<'k>(&self, word: &'k [u8]) -> Key<'k> {
+        match self.hashed {
+            Some((address, hash)) if std::ptr::eq(address, word.as_ptr()) => {
+                Key { bytes: word, hash }
+            }
+            _ => self.keyspace.key(word),
+        }
+    }
+
+    /// The asking connection's state.
+    ///
+    /// # Panics
+    /// When the connection is gone: commands run only for connections that are there.
+    #[must_use]
+    pub fn session(&mut self) -> &mut Session {
+        let conn = self.clients.get_mut(self.conn);
+        &mut conn
+            .expect("a command runs for a connection that is there")
+            .session
+    }
+
+    /// Notes that `event` happened to `key` of the selected database.
+    #[inline]
+    pub fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
+        self.keyspace.notify(class, event, self.db, key);
+    }
+
+    /// Selects another database for the asking connection.
+    pub fn select(&mut self, db: DbIndex) {
+        self.db = db;
+        self.session().db = db;
+    }
+
+    /// Full name of the running command.
+    #[must_use]
+    pub fn command_name(&self) -> &str {
+        &self.commands.row(self.command).full_name
+    }
+
+    /// The effects, marked as present.
+    pub fn effects(&mut self) -> &mut Effects {
+        self.effects.any = true;
+        self.effects
+    }
+}

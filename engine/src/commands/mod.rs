@@ -1,0 +1,46 @@
+//! The commands, one file or folder per family.
+//!
+//! A family file has always the same order: module comment, `SPECS`, the functions in the order of
+//! the rows, helpers last. A family imports no other family.
+
+pub mod client;
+pub mod connection;
+pub mod keys;
+pub mod pubsub;
+pub mod server;
+pub mod strings;
+pub mod transactions;
+
+use crate::command::Spec;
+
+/// Every family's rows.
+pub const FAMILIES: &[&[Spec]] = &[
+    transactions::SPECS,
+    client::SPECS,
+    connection::SPECS,
+    pubsub::SPECS,
+    strings::SPECS,
+    strings::SET_SPECS,
+    strings::MANY_SPECS,
+    strings::COUNTER_SPECS,
+    strings::EDIT_SPECS,
+    strings::LCS_SPECS,
+    keys::BASIC_SPECS,
+    keys::EXPIRY_SPECS,
+    keys::SCAN_SPECS,
+    keys::TRANSFER_SPECS,
+    keys::OBJECT_SPECS,
+    keys::WAIT_SPECS,
+    server::acl::SPECS,
+    server::command::SPECS,
+    server::config::SPECS,
+    server::debug::SPECS,
+    server::flush::SPECS,
+    server::info::SPECS,
+    server::latency::SPECS,
+    server::lolwut::SPECS,
+    server::memory::SPECS,
+    server::misc::SPECS,
+    server::shutdown::SPECS,
+    server::slowlog::SPECS,
+];

@@ -1,0 +1,73 @@
+//! A digest of the data: equal for equal data, whatever the order in which they came about.
+
+use crate::base::DbIndex;
+use crate::base::number::Digits;
+use crate::keyspace::{Db, Entry, Keyspace};
+use crate::value::Value;
+use dovetail_memory::Body;
+use sha1_smol::Sha1;
+
+/// A digest; zeros stand for nothing at all.
+pub(super) type Digest = [u8; 20];
+
+/// Adds `other` so that the order of additions does not matter.
+fn add(sum: &mut Digest, other: Digest) {
+    for (byte, other) in sum.iter_mut().zip(other) {
+        *byte ^= other;
+    }
+}
+
+/// The digest of a record's value and deadline, and of `prefix`.
+fn digest(prefix: &[&[u8]], entry: Entry<'_>) -> Digest {
+    let mut sha = Sha1::new();
+    let mut feed = |part: &[u8]| {
+        // Lengths keep neighbouring parts apart.
+        sha.update(&(part.len() as u64).to_le_bytes());
+        sha.update(part);
+    };
+    prefix.iter().for_each(|part| feed(part));
+    match entry.body() {
+        Body::Int(number) => feed(Digits::of(number).as_bytes()),
+        Body::Bytes(bytes) => feed(bytes),
+        Body::Object(Value::String(bytes)) => feed(bytes),
+    }
+    feed(&entry.deadline().unwrap_or(0).to_le_bytes());
+    sha.digest().bytes()
+}
+
+/// The digest of one value.
+pub(super) fn of_value(entry: Entry<'_>) -> Digest {
+    digest(&[], entry)
+}
+
+/// The digest of all keys of all databases.
+pub(super) fn of_all(keyspace: &Keyspace) -> Digest {
+    let mut sum = Digest::default();
+    for index in 0..keyspace.count() {
+        let index = DbIndex(u32::try_from(index).unwrap_or(0));
+        add(&mut sum, of_db(index, keyspace.peek_db(index)));
+    }
+    sum
+}
+
+fn of_db(index: DbIndex, db: &Db) -> Digest {
+    let mut sum = Digest::default();
+    let mut cursor = 0;
+    loop {
+        let mut visit = |entry: Entry<'_>| {
+            add(
+                &mut sum,
+                digest(&[&index.0.to_le_bytes(), entry.key()], entry),
+            )
+        };
+        cursor = db.scan(cursor, &mut visit);
+        if cursor == 0 {
+            return sum;
+        }
+    }
+}
+
+/// Forty hex digits.
+pub(super) fn hex(digest: Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

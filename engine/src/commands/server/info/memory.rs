@@ -1,0 +1,101 @@
+//! The section memory.
+
+use super::{Fields, View, difference, human, ratio};
+use crate::commands::server::memory::Usage;
+
+/// What memory is used for, and how the allocator sees it.
+pub(super) fn memory(view: &View<'_, '_>, out: &mut Fields) {
+    let usage = Usage::of(view.ctx, &view.facts);
+    used(view, &usage, out);
+    scripts(out);
+    allocator(view, out);
+    buffers(view, &usage, out);
+}
+
+fn used(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
+    let facts = &view.facts;
+    let percent = |part: u64, whole: u64| format!("{:.2}%", 100.0 * ratio(part, whole));
+    let beyond_start = facts.used_memory.saturating_sub(usage.startup);
+    out.put("used_memory", facts.used_memory);
+    out.put("used_memory_human", human(facts.used_memory));
+    out.put("used_memory_rss", facts.rss);
+    out.put("used_memory_rss_human", human(facts.rss));
+    out.put("used_memory_peak", usage.peak);
+    out.put("used_memory_peak_human", human(usage.peak));
+    out.put(
+        "used_memory_peak_perc",
+        percent(facts.used_memory, usage.peak),
+    );
+    out.put("used_memory_overhead", usage.overhead());
+    out.put("used_memory_startup", usage.startup);
+    out.put("used_memory_dataset", usage.dataset());
+    out.put(
+        "used_memory_dataset_perc",
+        percent(usage.dataset(), beyond_start),
+    );
+    out.put("total_system_memory", facts.total_system_memory);
+    out.put(
+        "total_system_memory_human",
+        human(facts.total_system_memory),
+    );
+}
+
+/// There are no scripts and functions yet, so they use nothing.
+fn scripts(out: &mut Fields) {
+    out.put("used_memory_lua", 0);
+    out.put("used_memory_vm_eval", 0);
+    out.put("used_memory_lua_human", "0B");
+    out.put("used_memory_scripts_eval", 0);
+    out.put("number_of_cached_scripts", 0);
+    out.put("number_of_functions", 0);
+    out.put("number_of_libraries", 0);
+    out.put("used_memory_vm_functions", 0);
+    out.put("used_memory_vm_total", 0);
+    out.put("used_memory_vm_total_human", "0B");
+    out.put("used_memory_functions", 0);
+    out.put("used_memory_scripts", 0);
+    out.put("used_memory_scripts_human", "0B");
+}
+
+fn allocator(view: &View<'_, '_>, out: &mut Fields) {
+    let (facts, memory) = (&view.facts, &view.ctx.config.memory);
+    let [allocated, active, resident, muzzy] = facts.allocator;
+    let two = |value: f64| format!("{value:.2}");
+    out.put("maxmemory", memory.maxmemory);
+    out.put("maxmemory_human", human(memory.maxmemory));
+    out.put("maxmemory_policy", memory.maxmemory_policy.word());
+    out.put("allocator_allocated", allocated);
+    out.put("allocator_active", active);
+    out.put("allocator_resident", resident);
+    out.put("allocator_muzzy", muzzy);
+    out.put("allocator_frag_ratio", two(ratio(active, allocated)));
+    out.put("allocator_frag_bytes", difference(active, allocated));
+    out.put("allocator_rss_ratio", two(ratio(resident, active)));
+    out.put("allocator_rss_bytes", difference(resident, active));
+    out.put("rss_overhead_ratio", two(ratio(facts.rss, resident)));
+    out.put("rss_overhead_bytes", difference(facts.rss, resident));
+    out.put(
+        "mem_fragmentation_ratio",
+        two(ratio(facts.rss, facts.used_memory)),
+    );
+    out.put(
+        "mem_fragmentation_bytes",
+        difference(facts.rss, facts.used_memory),
+    );
+}
+
+fn buffers(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
+    let keyspace = &view.ctx.keyspace;
+    out.put("mem_not_counted_for_evict", 0);
+    out.put("mem_replication_backlog", 0);
+    out.put("mem_total_replication_buffers", 0);
+    out.put("mem_clients_slaves", 0);
+    out.put("mem_clients_normal", usage.clients);
+    out.put("mem_cluster_links", 0);
+    out.put("mem_aof_buffer", 0);
+    out.put("mem_allocator", &view.ctx.identity.allocator);
+    out.put("mem_overhead_db_hashtable_rehashing", 0);
+    out.put("active_defrag_running", 0);
+    out.put("lazyfree_pending_objects", keyspace.pending_free());
+    out.put("lazyfreed_objects", keyspace.stats.lazily_freed);
+}

@@ -1,0 +1,75 @@
+//! A client, as the engine sees it: what it has sent, what it gets, what it has agreed to.
+//!
+//! Shape: [`Clients`] is a table by the poller's slots; a row is a boxed [`Conn`] with its hot
+//! fields first. An idle connection owns no buffer.
+
+mod input;
+mod multi;
+mod pause;
+mod session;
+mod table;
+
+pub use input::{Input, Partial};
+pub use multi::{Multi, Queued};
+pub use pause::{Pause, PauseScope};
+pub use session::{ReplyMode, Session, SessionFlags, Subscriptions};
+pub use table::Clients;
+
+use crate::base::{ConnId, Micros};
+use crate::resp::ReplyBuf;
+use crate::seam::poller::Arrival;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Conn {
+    /// Its name at the poller.
+    pub id: ConnId,
+    /// What it has agreed to, and what is known of it.
+    pub session: Session,
+    /// Bytes that are not a complete request yet.
+    pub input: Input,
+    /// Replies not yet handed to the poller.
+    pub output: ReplyBuf,
+    /// Bytes that the poller has taken and not sent.
+    pub unsent: usize,
+    /// Since when its output has been over the soft limit.
+    pub over_soft_limit_since: Option<Micros>,
+    /// Whether its replies are waiting to be collected this turn.
+    pub has_replies: bool,
+    /// Whether the poller has been told to close it.
+    pub closing: bool,
+}
+
+impl Conn {
+    /// A connection that has just arrived as the `client_id`th.
+    #[must_use]
+    pub fn new(id: ConnId, client_id: u64, arrival: Arrival, now: Micros) -> Self {
+        Self {
+            id,
+            session: Session::new(client_id, arrival, now),
+            input: Input::default(),
+            output: ReplyBuf::new(),
+            unsent: 0,
+            over_soft_limit_since: None,
+            has_replies: false,
+            closing: false,
+        }
+    }
+
+    /// Bytes on their way out, wherever they lie.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        self.output.len() + self.unsent
+    }
+
+    /// Memory that the connection keeps, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let multi = self
+            .session
+            .multi
+            .as_ref()
+            .map_or(0, |multi| multi.memory());
+        size_of::<Self>() + self.input.memory() + self.output.capacity() + self.unsent + multi
+    }
+}

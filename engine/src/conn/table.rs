@@ -1,0 +1,163 @@
+//! All connections, by the poller's slots.
+
+use super::{Conn, Pause, SessionFlags};
+use crate::base::ConnId;
+use crate::base::map::{Map, map};
+
+/// The table of connections.
+#[derive(Debug)]
+pub struct Clients {
+    rows: Vec<Option<Box<Conn>>>,
+    by_client_id: Map<u64, ConnId>,
+    next_client_id: u64,
+    /// Connections with replies to be collected, in the order in which they got them.
+    pub with_replies: Vec<ConnId>,
+    /// Connections to be closed when the turn's replies have been taken.
+    pub doomed: Vec<ConnId>,
+    /// Connections that wait for something, the end of a pause included.
+    pub blocked: usize,
+    /// The pause under way.
+    pub pause: Option<Pause>,
+    /// Connections that see every command.
+    pub monitors: Vec<ConnId>,
+}
+
+impl Clients {
+    /// An empty table.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rows: Vec::new(),
+            by_client_id: map(seed),
+            next_client_id: 1,
+            with_replies: Vec::new(),
+            doomed: Vec::new(),
+            blocked: 0,
+            pause: None,
+            monitors: Vec::new(),
+        }
+    }
+
+    /// The number that the next connection gets.
+    pub fn take_client_id(&mut self) -> u64 {
+        self.next_client_id += 1;
+        self.next_client_id - 1
+    }
+
+    /// Adds a connection.
+    ///
+    /// # Panics
+    /// When its slot is taken: the poller has broken its contract.
+    pub fn add(&mut self, conn: Box<Conn>) {
+        let index = conn.id.index();
+        if self.rows.len() <= index {
+            self.rows.resize_with(index + 1, || None);
+        }
+        assert!(
+            self.rows[index].is_none(),
+            "a slot is free before it is used again"
+        );
+        self.by_client_id.insert(conn.session.client_id, conn.id);
+        self.rows[index] = Some(conn);
+    }
+
+    /// Forgets a connection.
+    pub fn remove(&mut self, id: ConnId) -> Option<Box<Conn>> {
+        let row = self.rows.get_mut(id.index())?;
+        if row.as_ref().is_none_or(|conn| conn.id != id) {
+            return None;
+        }
+        let conn = row.take()?;
+        self.by_client_id.remove(&conn.session.client_id);
+        Some(conn)
+    }
+
+    /// A connection, if it is still there.
+    #[inline]
+    pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.rows
+            .get_mut(id.index())?
+            .as_deref_mut()
+            .filter(|conn| conn.id == id)
+    }
+
+    /// A connection, if it is still there.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.rows
+            .get(id.index())?
+            .as_deref()
+            .filter(|conn| conn.id == id)
+    }
+
+    /// The connection with this CLIENT ID.
+    #[must_use]
+    pub fn find(&self, client_id: u64) -> Option<ConnId> {
+        self.by_client_id.get(&client_id).copied()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_client_id.len()
+    }
+
+    /// There is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_client_id.is_empty()
+    }
+
+    /// Rows, free ones included; for walking them in slices.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The connection in a slot.
+    #[must_use]
+    pub fn at(&self, slot: usize) -> Option<&Conn> {
+        self.rows.get(slot)?.as_deref()
+    }
+
+    /// All connections, in the order of their arrival.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<&Conn> {
+        let mut all: Vec<&Conn> = self.rows.iter().filter_map(Option::as_deref).collect();
+        all.sort_unstable_by_key(|conn| conn.session.client_id);
+        all
+    }
+
+    /// Has a connection closed when its replies have left; no further request of it is run.
+    pub fn close_after_reply(&mut self, id: ConnId) {
+        self.condemn(id, SessionFlags::CLOSE_AFTER_REPLY);
+    }
+
+    /// Has a connection closed at the end of the turn, replies unsent.
+    pub fn close_now(&mut self, id: ConnId) {
+        self.condemn(id, SessionFlags::CLOSE_ASAP);
+    }
+
+    fn condemn(&mut self, id: ConnId, flag: SessionFlags) {
+        if let Some(conn) = self.get_mut(id) {
+            conn.session.flags.set(flag);
+            self.doomed.push(id);
+        }
+    }
+
+    /// Gives a connection other than the running one something to write to, and has it sent. Who is
+    /// being closed gets nothing any more.
+    pub fn output_of(&mut self, id: ConnId) -> Option<&mut Conn> {
+        let conn = self
+            .rows
+            .get_mut(id.index())?
+            .as_deref_mut()
+            .filter(|conn| conn.id == id && !conn.closing)?;
+        if !conn.has_replies {
+            conn.has_replies = true;
+            self.with_replies.push(id);
+        }
+        Some(conn)
+    }
+}

@@ -1,0 +1,355 @@
+//! The gates before a command and the duties after.
+//!
+//! The gates, in their order: known and well-formed, authenticated, subscribed mode, paused, queued
+//! in a transaction. A connection without any mode set passes all but the first by one test.
+
+use super::redact::redacted;
+use super::requests::RequestEnd;
+use super::{Flow, Runner};
+use crate::command::modes::unwatch_all;
+use crate::command::spec::Flags;
+use crate::command::table::Unknown;
+use crate::command::{CmdError, CommandId};
+use crate::conn::{PauseScope, SessionFlags};
+use crate::observe::slowlog::SlowRequest;
+use crate::resp::{Args, OwnedArgs, Protocol};
+use crate::seam::host::LogLevel;
+use crate::seam::machine::Outbox;
+
+/// Commands that a MONITOR connection may not run.
+const ON_KEYS: Flags = Flags::READONLY.and(Flags::WRITE).and(Flags::MAY_REPLICATE);
+/// Longest part of an unknown command's words that its error repeats.
+const UNKNOWN_WORDS_BYTES: usize = 128;
+
+impl Runner<'_> {
+    /// Runs one request, or refuses it, or says that it must wait.
+    #[inline]
+    pub(super) fn request(
+        &mut self,
+        command: Result<CommandId, Unknown>,
+        args: &Args<'_>,
+        out: &mut Outbox,
+    ) -> RequestEnd {
+        let Some(conn) = self.ctx.clients.get_mut(self.ctx.conn) else {
+            return RequestEnd::Done(Flow::Halt);
+        };
+        let flags = conn.session.flags;
+        conn.session.commands += 1;
+        let command = match command {
+            Ok(command) if self.ctx.commands.row(command).spec.accepts(args.len()) => command,
+            faulty => return self.refuse_faulty(faulty, args),
+        };
+        conn.session.last_command = command;
+        let slow = flags.has(SessionFlags::SLOW_PATH)
+            || self.ctx.clients.pause.is_some()
+            || !self.ctx.clients.monitors.is_empty();
+        if slow {
+            return self.slow_gates(flags, command, args, out);
+        }
+        RequestEnd::Done(self.run(command, args, out))
+    }
+
+    /// Gates and duties for a connection in some mode, or a server in one.
+    #[cold]
+    fn slow_gates(
+        &mut self,
+        flags: SessionFlags,
+        command: CommandId,
+        args: &Args<'_>,
+        out: &mut Outbox,
+    ) -> RequestEnd {
+        if flags.has(SessionFlags::CLOSING) {
+            return RequestEnd::Done(Flow::Halt);
+        }
+        let row = self.ctx.commands.row(command);
+        if flags.has(SessionFlags::UNAUTHENTICATED) {
+            if self.ctx.config.security.requirepass.is_empty() {
+                // The password has been taken away since this connection arrived.
+                self.ctx
+                    .session()
+                    .flags
+                    .clear(SessionFlags::UNAUTHENTICATED);
+            } else if !row.flags.has(Flags::NO_AUTH) {
+                return self.refuse(command, &CmdError::NoAuth);
+            }
+        }
+        if flags.has(SessionFlags::MONITOR) && row.flags.has(ON_KEYS) {
+            let error = CmdError::fixed("ERR Replica can't interact with the keyspace");
+            return self.refuse(command, &error);
+        }
+        if flags.has(SessionFlags::PUBSUB)
+            && self.ctx.reply.protocol == Protocol::Resp2
+            && !is_allowed_while_subscribed(&row.full_name)
+        {
+            let text = format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                 RESET are allowed in this context",
+                row.full_name
+            );
+            return self.refuse(command, &CmdError::text(text));
+        }
+        if self.must_wait_for_pause(command) {
+            return self.postpone();
+        }
+        if flags.has(SessionFlags::MULTI) && !runs_inside_multi(&row.full_name) {
+            return self.queue(command, args);
+        }
+        let mark = self.ctx.reply.buf.mark();
+        if flags.has(SessionFlags::REPLY_SKIP_NEXT) {
+            let session = self.ctx.session();
+            session.flags.clear(SessionFlags::REPLY_SKIP_NEXT);
+            session.flags.set(SessionFlags::REPLY_SKIP);
+        }
+        let flow = self.run(command, args, out);
+        self.tell_monitors(command, args);
+        let flags = self.ctx.session().flags;
+        if flags.has(SessionFlags::SILENT) {
+            // Confirmations of subscriptions are messages, which are never silenced.
+            if !is_confirmed(&self.ctx.commands.row(command).full_name) {
+                self.ctx.reply.buf.truncate(mark);
+            }
+            if !flags.has(SessionFlags::BLOCKED) {
+                self.ctx.session().flags.clear(SessionFlags::REPLY_SKIP);
+            }
+        }
+        if !self.pushes.is_empty() {
+            self.ctx.reply.buf.append(&mut self.pushes);
+        }
+        RequestEnd::Done(flow)
+    }
+
+    /// Makes the connection wait for the end of the pause, the present command first.
+    fn postpone(&mut self) -> RequestEnd {
+        let session = self.ctx.session();
+        session.flags.set(SessionFlags::PAUSED);
+        session.commands -= 1;
+        self.ctx.clients.blocked += 1;
+        self.blocked.paused.push(self.ctx.conn);
+        RequestEnd::NotYet
+    }
+
+    /// Whether a pause holds this command back, be it only to be queued.
+    fn must_wait_for_pause(&self, command: CommandId) -> bool {
+        let Some(pause) = self.ctx.clients.pause else {
+            return false;
+        };
+        if pause.until <= self.ctx.now.monotonic {
+            return false;
+        }
+        if pause.scope == PauseScope::All {
+            return true;
+        }
+        let row = self.ctx.commands.row(command);
+        let queue_writes = || {
+            let conn = self.ctx.clients.get(self.ctx.conn);
+            let multi = conn.and_then(|conn| conn.session.multi.as_ref());
+            multi.is_some_and(|multi| multi.writes)
+        };
+        row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE))
+            || (row.spec.name == "exec" && queue_writes())
+    }
+
+    /// Runs a command that has passed the gates: handler, statistics, effects.
+    #[inline]
+    fn run(&mut self, command: CommandId, args: &Args<'_>, out: &mut Outbox) -> Flow {
+        self.execute(command, args);
+        if self.ctx.effects.any {
+            return self.carry_out(out);
+        }
+        Flow::Continue
+    }
+
+    /// The handler and its bookkeeping; effects are left to the caller.
+    #[inline]
+    pub(super) fn execute(&mut self, command: CommandId, args: &Args<'_>) {
+        let spec = self.ctx.commands.row(command).spec;
+        self.ctx.command = command;
+        let db = self.ctx.db;
+        let result = (spec.run)(&mut self.ctx, args);
+        let stamp = (self.stopwatch)();
+        let nanos = stamp.saturating_sub(self.stamp);
+        self.stamp = stamp;
+        let observed = &mut *self.ctx.observed;
+        observed.stats.commands += 1;
+        observed.record(command, nanos);
+        if observed.is_slow(nanos) && !spec.flags.has(Flags::SKIP_SLOWLOG) {
+            self.note_slow(command, args, nanos);
+        }
+        if let Err(error) = result {
+            self.ctx.observed.commands[usize::from(command)].failed += 1;
+            self.answer_error(&error);
+        }
+        self.settle(db);
+        if self.ctx.db != db {
+            self.settle(self.ctx.db);
+        }
+    }
+
+    /// Writes an error reply and counts it.
+    #[cold]
+    pub(super) fn answer_error(&mut self, error: &CmdError) {
+        let text = error.to_string();
+        self.ctx.observed.stats.count_error(&text);
+        self.ctx.reply.error(text.as_bytes());
+    }
+
+    /// Carries on what the keyspace has left behind: expiries, watchers, notifications.
+    #[inline]
+    pub(super) fn settle(&mut self, db: crate::base::DbIndex) {
+        self.ctx.keyspace.settle(db, &mut self.touched);
+        if !self.touched.is_empty() {
+            for conn in self.touched.drain(..) {
+                if let Some(conn) = self.ctx.clients.get_mut(conn) {
+                    conn.session.flags.set(SessionFlags::DIRTY_WATCH);
+                }
+            }
+        }
+        if !self.ctx.keyspace.events.is_empty() {
+            self.publish_events();
+        }
+    }
+
+    #[cold]
+    fn note_slow(&mut self, command: CommandId, args: &Args<'_>, nanos: u64) {
+        let Some(conn) = self.ctx.clients.get(self.ctx.conn) else {
+            return;
+        };
+        let redacted = redacted(self.ctx.commands.row(command), args);
+        let request = SlowRequest {
+            args: &redacted.as_ref().map_or(*args, OwnedArgs::args),
+            micros: nanos / 1000,
+            unix_secs: self.ctx.now.unix_secs(),
+            client: conn.session.peer_text(),
+            name: &conn.session.name,
+            is_fast: self.ctx.commands.row(command).flags.has(Flags::FAST),
+        };
+        self.ctx.observed.note_slow(&request);
+    }
+
+    /// Refuses a command before it runs; inside MULTI the transaction is broken by it.
+    #[cold]
+    pub(super) fn refuse(&mut self, command: CommandId, error: &CmdError) -> RequestEnd {
+        self.ctx.observed.commands[usize::from(command)].rejected += 1;
+        if self.ctx.commands.row(command).spec.name == "exec" {
+            return self.refuse_exec(error);
+        }
+        self.break_transaction();
+        self.refusal(error)
+    }
+
+    /// An EXEC that is refused ends the transaction, if there is one.
+    fn refuse_exec(&mut self, error: &CmdError) -> RequestEnd {
+        let session = self.ctx.session();
+        if session.multi.take().is_some() {
+            session.flags.clear(SessionFlags::MULTI);
+            unwatch_all(&mut self.ctx);
+        }
+        let text = error.to_string();
+        let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+        let text = format!("EXECABORT Transaction discarded because of: {reason}");
+        self.refusal(&CmdError::text(text))
+    }
+
+    fn refusal(&mut self, error: &CmdError) -> RequestEnd {
+        let mark = self.ctx.reply.buf.mark();
+        self.answer_error(error);
+        let session = self.ctx.session();
+        if session.flags.has(SessionFlags(
+            SessionFlags::REPLY_OFF.0 | SessionFlags::REPLY_SKIP_NEXT.0,
+        )) {
+            session.flags.clear(SessionFlags::REPLY_SKIP_NEXT);
+            self.ctx.reply.buf.truncate(mark);
+        }
+        RequestEnd::Done(Flow::Continue)
+    }
+
+    fn break_transaction(&mut self) {
+        let session = self.ctx.session();
+        if let Some(multi) = &mut session.multi {
+            multi.broken = true;
+        }
+    }
+
+    /// Refuses what names no command, or has the wrong number of words.
+    #[cold]
+    fn refuse_faulty(
+        &mut self,
+        command: Result<CommandId, Unknown>,
+        args: &Args<'_>,
+    ) -> RequestEnd {
+        if self.ctx.session().flags.has(SessionFlags::CLOSING) {
+            return RequestEnd::Done(Flow::Halt);
+        }
+        match command {
+            Ok(command) => {
+                let name = self.ctx.commands.row(command).full_name.clone();
+                self.refuse(command, &CmdError::Arity(name))
+            }
+            Err(Unknown::Subcommand(container)) => {
+                let sub = String::from_utf8_lossy(args.get(1))
+                    .chars()
+                    .take(128)
+                    .collect::<String>();
+                let container = self.ctx.commands.row(container).full_name.clone();
+                self.break_transaction();
+                self.refusal(&CmdError::UnknownSubcommand(sub.into(), container))
+            }
+            Err(Unknown::Command) => {
+                let name = args.get(0);
+                if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
+                    return self.close_http();
+                }
+                self.break_transaction();
+                self.refusal(&CmdError::text(unknown_command(args)))
+            }
+        }
+    }
+
+    /// Somebody speaks HTTP, perhaps through an unwitting browser: nothing is answered.
+    fn close_http(&mut self) -> RequestEnd {
+        self.ctx.host.log(
+            LogLevel::Warning,
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: \
+             commands to Redis. This is likely due to an attacker attempting to use Cross Protocol \
+             Scripting to compromise your Redis instance. Connection aborted.",
+        );
+        self.ctx.clients.close_now(self.ctx.conn);
+        RequestEnd::Done(Flow::Halt)
+    }
+}
+
+/// The error for a name that is no command; its words are repeated up to a length.
+fn unknown_command(args: &Args<'_>) -> String {
+    let name = String::from_utf8_lossy(&args.get(0)[..args.get(0).len().min(128)]).into_owned();
+    let mut words = String::new();
+    for word in args.iter_from(1) {
+        if words.len() >= UNKNOWN_WORDS_BYTES {
+            break;
+        }
+        let room = UNKNOWN_WORDS_BYTES - words.len();
+        let word = String::from_utf8_lossy(&word[..word.len().min(room)]).into_owned();
+        words.push_str(&format!("'{word}' "));
+    }
+    format!("ERR unknown command '{name}', with args beginning with: {words}")
+}
+
+/// Commands that a RESP2 connection may send while it is subscribed to something.
+fn is_allowed_while_subscribed(name: &str) -> bool {
+    is_confirmed(name) || matches!(name, "ping" | "quit" | "reset")
+}
+
+/// Commands whose replies are confirmations, one a name.
+fn is_confirmed(name: &str) -> bool {
+    matches!(
+        name,
+        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe"
+    )
+}
+
+/// Commands that run at once though a transaction is being put together.
+fn runs_inside_multi(name: &str) -> bool {
+    matches!(
+        name,
+        "exec" | "discard" | "multi" | "watch" | "quit" | "reset"
+    )
+}

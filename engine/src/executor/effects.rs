@@ -1,0 +1,99 @@
+//! Carrying out what a command has asked for.
+
+use super::accept::drop_subscriptions;
+use super::turn::Shutdown;
+use super::{Flow, NEVER, Runner};
+use crate::base::{DbIndex, Micros};
+use crate::command::Effects;
+use crate::command::ctx::BlockedOn;
+use crate::conn::SessionFlags;
+use crate::seam::machine::{Action, Outbox};
+
+impl Runner<'_> {
+    /// Carries out the effects of the command that has just run.
+    #[cold]
+    pub(super) fn carry_out(&mut self, out: &mut Outbox) -> Flow {
+        let effects = std::mem::take(self.ctx.effects);
+        for publication in &effects.publish {
+            self.deliver(publication);
+        }
+        if effects.exec {
+            self.run_transaction(out);
+        }
+        if effects.settle_all {
+            for db in 0..self.ctx.keyspace.count() {
+                self.settle(DbIndex(u32::try_from(db).unwrap_or(0)));
+            }
+        }
+        self.concern_clients(&effects);
+        self.concern_loop(&effects, out);
+        if let Some((on, deadline)) = effects.block {
+            self.block(on, deadline);
+        }
+        let halting = SessionFlags(SessionFlags::CLOSING.0 | SessionFlags::BLOCKED.0);
+        let conn = self.ctx.clients.get(self.ctx.conn);
+        if conn.is_none_or(|conn| conn.session.flags.has(halting)) {
+            return Flow::Halt;
+        }
+        Flow::Continue
+    }
+
+    fn concern_clients(&mut self, effects: &Effects) {
+        for (conn, how) in &effects.release {
+            self.blocked.release(*conn, *how);
+        }
+        for conn in &effects.kill {
+            // The running connection's own reply still leaves.
+            if *conn == self.ctx.conn {
+                self.ctx.clients.close_after_reply(*conn);
+            } else {
+                self.ctx.clients.close_now(*conn);
+                drop_subscriptions(self.ctx.clients, self.ctx.pubsub, *conn);
+            }
+        }
+        if let Some(pause) = effects.pause {
+            self.ctx.clients.pause = pause;
+            self.ctx.keyspace.keeps_expired = pause.is_some();
+            if pause.is_none() {
+                self.blocked.pause_ended = true;
+            }
+        }
+    }
+
+    fn concern_loop(&mut self, effects: &Effects, out: &mut Outbox) {
+        if effects.switch_poller.is_some() {
+            out.switch_to = effects.switch_poller;
+        }
+        if let Some(closed) = &effects.relistened {
+            out.actions
+                .extend(closed.iter().map(|listener| Action::Unlisten(*listener)));
+            out.doors_changed = true;
+        }
+        if effects.socket_options {
+            out.actions.push(Action::Options(
+                self.ctx.host.socket_options(self.ctx.config),
+            ));
+        }
+        if let Some(paused) = effects.pause_cron {
+            *self.cron_paused = paused;
+        }
+        if effects.abort_shutdown {
+            self.shutdown.abort();
+        }
+        if let Some(request) = effects.shutdown {
+            *self.shutdown = Shutdown::Asked(request);
+        }
+    }
+
+    /// Makes the running connection wait.
+    fn block(&mut self, on: BlockedOn, deadline: Option<Micros>) {
+        let conn = self.ctx.conn;
+        let session = self.ctx.session();
+        if session.flags.has(SessionFlags::EXECUTING) {
+            return;
+        }
+        session.flags.set(SessionFlags::BLOCKED);
+        self.ctx.clients.blocked += 1;
+        self.blocked.add(conn, on, deadline.unwrap_or(NEVER));
+    }
+}

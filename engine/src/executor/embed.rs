@@ -1,0 +1,265 @@
+//! The engine as a library: no sockets, no process, one request at a time.
+
+use super::{Engine, Parts};
+use crate::base::{ConnId, ListenerId, Now};
+use crate::config::Config;
+use crate::resp::ReplyBuf;
+use crate::seam::host::{Host, LogLevel, Notice, ProcessFacts, ProcessIdentity, Refusal};
+use crate::seam::machine::{Action, Machine, Outbox};
+use crate::seam::poller::{Arrival, Endpoint, Event};
+use dovetail_memory::HeapPages;
+use std::rc::Rc;
+
+/// A process that is not there: it logs nothing and refuses what needs one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullHost;
+
+/// What [`NullHost`] refuses with.
+const NO_PROCESS: &str = "there is no process around this engine";
+
+impl Host for NullHost {
+    fn log(&mut self, _level: LogLevel, _line: &str) {}
+
+    fn notices(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
+
+    fn facts(&mut self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+
+    fn choose_poller(&mut self, _name: &str) -> Result<&'static str, Refusal> {
+        Err(Refusal(NO_PROCESS.to_owned()))
+    }
+
+    fn relisten(&mut self, _config: &Config) -> Result<Vec<ListenerId>, Refusal> {
+        Err(Refusal(NO_PROCESS.to_owned()))
+    }
+
+    fn reconfigure(&mut self, _config: &Config) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn rewrite_config(&mut self, _edit: &mut dyn FnMut(&str) -> String) -> Result<(), Refusal> {
+        Err(Refusal(
+            "The server is running without a config file".to_owned(),
+        ))
+    }
+
+    fn sleep(&mut self, _micros: u64) {}
+
+    fn purge_memory(&mut self) {}
+
+    fn allocator_report(&mut self) -> String {
+        String::new()
+    }
+
+    fn crash(&mut self, _how: &str) {}
+}
+
+impl Parts {
+    /// Parts with every seam filled by its null, and all chance from `seed`.
+    #[must_use]
+    pub fn bare(seed: u64) -> Self {
+        Self {
+            config: Config::default(),
+            seed,
+            pages: Rc::new(HeapPages),
+            host: Box::new(NullHost),
+            identity: ProcessIdentity::default(),
+            stopwatch: || 0,
+        }
+    }
+}
+
+/// An engine and its one caller.
+#[derive(Debug)]
+pub struct Embedded {
+    engine: Engine,
+    out: Outbox,
+    /// The large word that is being received, and its whole length.
+    filling: Option<(Vec<u8>, usize)>,
+}
+
+/// The caller's connection.
+const CALLER: ConnId = ConnId {
+    slot: 0,
+    generation: 0,
+};
+
+impl Embedded {
+    /// Starts an engine for one caller.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn new(parts: Parts, now: Now) -> Result<Self, &'static str> {
+        let mut engine = Engine::new(parts)?;
+        let mut out = Outbox::default();
+        engine.start(now, "none", &mut out);
+        let here = Endpoint::Unix(String::new());
+        let arrival = Box::new(Arrival {
+            peer: here.clone(),
+            local: here,
+            descriptor: -1,
+        });
+        let event = Event::Accepted {
+            conn: CALLER,
+            listener: ListenerId(0),
+            arrival,
+        };
+        engine.on_event(now, event, &mut out);
+        Ok(Self {
+            engine,
+            out,
+            filling: None,
+        })
+    }
+
+    /// Runs one request made of `words` and returns the bytes of its reply.
+    pub fn call(&mut self, now: Now, words: &[&[u8]]) -> Vec<u8> {
+        let mut wire = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            wire.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            wire.extend_from_slice(word);
+            wire.extend_from_slice(b"\r\n");
+        }
+        self.raw(now, &mut wire)
+    }
+
+    /// Feeds bytes as a client would send them, and returns everything that is answered.
+    pub fn raw(&mut self, now: Now, wire: &mut [u8]) -> Vec<u8> {
+        let mut answer = Vec::new();
+        self.receive(now, wire);
+        self.engine.end_turn(now, &mut self.out);
+        self.act();
+        self.engine.replies(&mut |_, reply: &mut ReplyBuf| {
+            answer.extend_from_slice(&reply.to_vec());
+            0
+        });
+        answer
+    }
+
+    fn receive(&mut self, now: Now, wire: &mut [u8]) {
+        let mut rest = wire;
+        while !rest.is_empty() {
+            let Some((mut buffer, wanted)) = self.filling.take() else {
+                let event = Event::Received {
+                    conn: CALLER,
+                    bytes: rest,
+                };
+                self.engine.on_event(now, event, &mut self.out);
+                return self.act();
+            };
+            let (news, after) = rest.split_at_mut((wanted - buffer.len()).min(rest.len()));
+            buffer.extend_from_slice(news);
+            rest = after;
+            if buffer.len() < wanted {
+                self.filling = Some((buffer, wanted));
+            } else {
+                let event = Event::Filled {
+                    conn: CALLER,
+                    buffer,
+                };
+                self.engine.on_event(now, event, &mut self.out);
+                self.act();
+            }
+        }
+    }
+
+    /// Does for the engine what a poller would.
+    fn act(&mut self) {
+        for action in self.out.actions.drain(..) {
+            if let Action::Fill { buffer, wanted, .. } = action {
+                self.filling = Some((buffer, wanted));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Now {
+        Now {
+            monotonic: crate::base::Micros::from_millis(millis),
+            unix_us: millis * 1000,
+        }
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_answered() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1)).unwrap();
+        assert_eq!(text(engine.call(at(1), &[b"SET", b"k", b"v"])), "+OK\r\n");
+        assert_eq!(text(engine.call(at(1), &[b"GET", b"k"])), "$1\r\nv\r\n");
+        assert_eq!(text(engine.call(at(1), &[b"INCR", b"n"])), ":1\r\n");
+        let unknown = "-ERR unknown command 'nosuch', with args beginning with: 'a' \r\n";
+        assert_eq!(text(engine.call(at(1), &[b"nosuch", b"a"])), unknown);
+    }
+
+    #[test]
+    fn many_requests_of_one_chunk_are_answered_in_order() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1)).unwrap();
+        let mut wire = Vec::new();
+        let mut expected = String::new();
+        for n in 0..100 {
+            wire.extend_from_slice(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n");
+            expected.push_str(&format!(":{}\r\n", n + 1));
+        }
+        assert_eq!(text(engine.raw(at(1), &mut wire)), expected);
+    }
+
+    #[test]
+    fn a_request_in_pieces_is_answered_once() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1)).unwrap();
+        let wire = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhello\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+        for cut in 1..wire.len() {
+            let mut first = wire[..cut].to_vec();
+            let mut second = wire[cut..].to_vec();
+            let mut answer = engine.raw(at(1), &mut first);
+            answer.extend(engine.raw(at(1), &mut second));
+            assert_eq!(text(answer), "+OK\r\n$5\r\nhello\r\n", "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_is_all_or_nothing() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1)).unwrap();
+        let mut wire = b"MULTI\r\nSET a 1\r\nINCR a\r\nEXEC\r\n".to_vec();
+        let expected = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:2\r\n";
+        assert_eq!(text(engine.raw(at(1), &mut wire)), expected);
+        let mut wire = b"MULTI\r\nSET a 1 x y\r\nnosuch\r\nEXEC\r\nGET a\r\n".to_vec();
+        let answer = text(engine.raw(at(1), &mut wire));
+        assert!(
+            answer.ends_with(
+                "-EXECABORT Transaction discarded because of previous errors.\r\n$1\r\n2\r\n"
+            ),
+            "{answer}"
+        );
+    }
+
+    #[test]
+    fn an_expired_key_is_invisible() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1000)).unwrap();
+        engine.call(at(1000), &[b"SET", b"k", b"v", b"PX", b"10"]);
+        assert_eq!(text(engine.call(at(1005), &[b"GET", b"k"])), "$1\r\nv\r\n");
+        assert_eq!(text(engine.call(at(1011), &[b"GET", b"k"])), "$-1\r\n");
+    }
+
+    #[test]
+    fn subscribers_hear_their_own_messages() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1)).unwrap();
+        engine.raw(at(1), b"HELLO 3\r\n".to_vec().as_mut_slice());
+        engine.raw(at(1), b"SUBSCRIBE c\r\n".to_vec().as_mut_slice());
+        let answer = text(engine.raw(at(1), b"PUBLISH c hi\r\n".to_vec().as_mut_slice()));
+        assert!(
+            answer.contains(">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"),
+            "{answer}"
+        );
+        assert!(answer.contains(":1\r\n"), "{answer}");
+    }
+}

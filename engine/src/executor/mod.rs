@@ -1,0 +1,267 @@
+//! The part that sees everything: one single-threaded executor over all connections.
+//!
+//! Shape: [`Engine`] is a [`Machine`]. Bytes come in as events, requests are framed a batch at a
+//! time, commands run against the keyspace and the facets, replies collect until the end of the
+//! turn and leave together.
+//! Invariants: executed, recorded, as durable as configured, then answered.
+
+mod accept;
+mod block;
+mod call;
+mod cron;
+mod deliver;
+mod effects;
+pub mod embed;
+mod multi;
+mod redact;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+use crate::base::rng::Rng;
+use crate::base::{ConnId, Micros, Now};
+use crate::command::{CommandTable, Ctx, Effects};
+use crate::commands::FAMILIES;
+use crate::config::Config;
+use crate::conn::Clients;
+use crate::keyspace::Keyspace;
+use crate::observe::Observed;
+use crate::pubsub::Pubsub;
+use crate::resp::{Parser, ReplyBuf};
+use crate::seam::host::{Host, ProcessIdentity};
+use crate::seam::machine::{Machine, Outbox};
+use crate::seam::poller::{Event, Patience};
+use block::Blocked;
+use cron::Cron;
+use dovetail_memory::PageSource;
+use requests::Frames;
+use std::rc::Rc;
+
+/// Reads a monotonic counter of nanoseconds. It only measures: its readings reach the slow log,
+/// latency and statistics, and decide nothing else. A simulation hands in one that stands still.
+pub type Stopwatch = fn() -> u64;
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The configuration to start with.
+    pub config: Config,
+    /// All chance follows from it.
+    pub seed: u64,
+    /// Where the keyspace's memory comes from.
+    pub pages: Rc<dyn PageSource>,
+    /// The process around it.
+    pub host: Box<dyn Host>,
+    /// What never changes about that process.
+    pub identity: ProcessIdentity,
+    /// Measures commands.
+    pub stopwatch: Stopwatch,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Parts")
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server without its sockets.
+pub struct Engine {
+    keyspace: Keyspace,
+    clients: Clients,
+    pubsub: Pubsub,
+    config: Config,
+    commands: CommandTable,
+    observed: Observed,
+    rng: Rng,
+    host: Box<dyn Host>,
+    identity: ProcessIdentity,
+    stopwatch: Stopwatch,
+    effects: Effects,
+    /// Framed requests of the batch being run; kept for its allocations.
+    frames: Frames,
+    /// A parser that is between requests; kept for its allocations.
+    parser: Parser,
+    /// Empty output buffers for connections that have something to say.
+    spare: Vec<ReplyBuf>,
+    blocked: Blocked,
+    cron: Cron,
+    /// Connections heard of in the turns of the last tick, and in those of this one.
+    active: cron::Activity,
+    shutdown: turn::Shutdown,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Engine")
+            .field("clients", &self.clients.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine with an empty dataset.
+    ///
+    /// # Errors
+    /// A `rename-command` that cannot be carried out; the reason in the directive's words.
+    pub fn new(parts: Parts) -> Result<Self, &'static str> {
+        let Parts {
+            config,
+            seed,
+            pages,
+            host,
+            identity,
+            stopwatch,
+        } = parts;
+        let mut commands = CommandTable::new(FAMILIES);
+        for rename in &config.security.rename_command.0 {
+            commands.rename(&rename.from, &rename.to)?;
+        }
+        let mut rng = Rng::new(seed);
+        let mut keyspace = Keyspace::new(config.limits.databases, rng.bits(), pages);
+        keyspace.notify = config.observe.notify_keyspace_events;
+        let mut observed = Observed::new(commands.len());
+        observed.apply(&config);
+        observed.rename_history(&mut rng);
+        Ok(Self {
+            keyspace,
+            clients: Clients::new(rng.bits()),
+            pubsub: Pubsub::new(rng.bits()),
+            observed,
+            commands,
+            config,
+            rng,
+            host,
+            identity,
+            stopwatch,
+            effects: Effects::default(),
+            frames: Frames::default(),
+            parser: Parser::default(),
+            spare: Vec::new(),
+            blocked: Blocked::default(),
+            cron: Cron::default(),
+            active: cron::Activity::default(),
+            shutdown: turn::Shutdown::Running,
+        })
+    }
+
+    /// The configuration as it is now.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The process around it.
+    pub fn host(&mut self) -> &mut dyn Host {
+        &mut *self.host
+    }
+
+    /// Lends a handler everything, for connection `conn`, with its reply going to `buf`.
+    fn lend<'a>(&'a mut self, now: Now, conn: ConnId, buf: &'a mut ReplyBuf) -> Runner<'a> {
+        let (db, protocol, touching) = match self.clients.get(conn) {
+            Some(row) => {
+                let no_touch = row.session.flags.has(crate::conn::SessionFlags::NO_TOUCH);
+                (row.session.db, row.session.protocol, !no_touch)
+            }
+            None => Default::default(),
+        };
+        self.keyspace.set_touching(touching);
+        Runner {
+            ctx: Ctx {
+                reply: crate::resp::Reply { buf, protocol },
+                keyspace: &mut self.keyspace,
+                db,
+                now,
+                conn,
+                clients: &mut self.clients,
+                pubsub: &mut self.pubsub,
+                config: &mut self.config,
+                commands: &self.commands,
+                observed: &mut self.observed,
+                rng: &mut self.rng,
+                host: &mut *self.host,
+                identity: &self.identity,
+                effects: &mut self.effects,
+                command: u16::MAX,
+                hashed: None,
+            },
+            blocked: &mut self.blocked,
+            shutdown: &mut self.shutdown,
+            cron_paused: &mut self.cron.paused,
+            stopwatch: self.stopwatch,
+            stamp: (self.stopwatch)(),
+            touched: Vec::new(),
+            pushes: ReplyBuf::new(),
+        }
+    }
+}
+
+/// One connection's turn at running commands.
+struct Runner<'a> {
+    ctx: Ctx<'a>,
+    blocked: &'a mut Blocked,
+    shutdown: &'a mut turn::Shutdown,
+    cron_paused: &'a mut bool,
+    stopwatch: Stopwatch,
+    /// The stopwatch at the end of the last command.
+    stamp: u64,
+    /// Connections whose watched keys have changed; kept for its allocation.
+    touched: Vec<ConnId>,
+    /// Messages to the running connection itself; they follow the reply, a transaction's whole one.
+    pushes: ReplyBuf,
+}
+
+impl Machine for Engine {
+    fn start(&mut self, now: Now, poller: &'static str, out: &mut Outbox) {
+        self.on_start(now, poller, out);
+    }
+
+    fn on_event(&mut self, now: Now, event: Event<'_>, out: &mut Outbox) {
+        self.keyspace.set_now(now);
+        match event {
+            Event::Received { conn, bytes } => self.on_received(now, conn, bytes, out),
+            Event::Filled { conn, buffer } => self.on_filled(now, conn, buffer, out),
+            Event::Accepted {
+                conn,
+                listener: _,
+                arrival,
+            } => {
+                self.on_accepted(now, conn, *arrival);
+            }
+            Event::AcceptFailed { listener: _, fault } => self.on_accept_failed(fault),
+            Event::Drained { conn } => self.on_drained(now, conn),
+            Event::Closed { conn, result: _ } => self.on_closed(conn),
+            Event::Connected { .. } => unreachable!("nothing connects outwards yet"),
+            Event::Woken => self.on_woken(now, out),
+        }
+    }
+
+    fn end_turn(&mut self, now: Now, out: &mut Outbox) {
+        self.finish_turn(now, out);
+    }
+
+    fn replies(&mut self, send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize) {
+        self.hand_out_replies(send);
+    }
+
+    fn patience(&mut self, now: Now) -> Patience {
+        self.next_patience(now)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.shutdown == turn::Shutdown::Done
+    }
+}
+
+/// Whether the next request of the same connection may run now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// Yes.
+    Continue,
+    /// Not this connection's: it waits, or is being closed.
+    Halt,
+}
+
+/// A time that never comes.
+const NEVER: Micros = Micros(u64::MAX);

@@ -1,0 +1,61 @@
+//! Transactions: queueing, and running the queue.
+
+use super::requests::RequestEnd;
+use super::{Flow, Runner};
+use crate::command::spec::Flags;
+use crate::command::{CmdError, CommandId};
+use crate::conn::{Queued, SessionFlags};
+use crate::resp::{Args, OwnedArgs};
+use crate::seam::machine::Outbox;
+
+impl Runner<'_> {
+    /// Puts a command behind the others of the transaction.
+    pub(super) fn queue(&mut self, command: CommandId, args: &Args<'_>) -> RequestEnd {
+        let row = self.ctx.commands.row(command);
+        if row.flags.has(Flags::NO_MULTI) {
+            let error = CmdError::fixed("ERR Command not allowed inside a transaction");
+            return self.refuse(command, &error);
+        }
+        let writes = row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE));
+        let session = self.ctx.session();
+        if let Some(multi) = &mut session.multi
+            && !multi.broken
+        {
+            multi.queue.push(Queued {
+                command,
+                args: OwnedArgs::copy_of(args),
+            });
+            multi.writes |= writes;
+        }
+        let silent = SessionFlags(SessionFlags::REPLY_OFF.0 | SessionFlags::REPLY_SKIP_NEXT.0);
+        if session.flags.has(silent) {
+            session.flags.clear(SessionFlags::REPLY_SKIP_NEXT);
+        } else {
+            self.ctx.reply.raw(b"+QUEUED\r\n");
+        }
+        RequestEnd::Done(Flow::Continue)
+    }
+
+    /// Runs the queue; EXEC has checked that it may. The replies follow as one array.
+    pub(super) fn run_transaction(&mut self, out: &mut Outbox) {
+        let session = self.ctx.session();
+        let Some(multi) = session.multi.take() else {
+            return;
+        };
+        session.flags.clear(SessionFlags::MULTI);
+        session.flags.set(SessionFlags::EXECUTING);
+        self.ctx.reply.array(multi.queue.len());
+        for queued in &multi.queue {
+            let args = queued.args.args();
+            self.ctx.hashed = None;
+            self.ctx.session().last_command = queued.command;
+            self.execute(queued.command, &args);
+            if self.ctx.effects.any {
+                // Nothing inside a transaction makes the connection wait.
+                self.carry_out(out);
+            }
+            self.tell_monitors(queued.command, &args);
+        }
+        self.ctx.session().flags.clear(SessionFlags::EXECUTING);
+    }
+}

@@ -1,0 +1,521 @@
+//! From bytes to commands: framing in batches, fetching ahead, running in order.
+//!
+//! Shape: complete requests of a chunk are framed up to [`BATCH_MAX`] at a time where they lie; the
+//! keys of a batch are hashed and fetched ahead in two stages; then the commands run. What is left
+//! of a chunk is copied into the connection and goes on with the next one.
+
+use super::{Engine, Flow, Runner};
+use crate::base::{ConnId, Now};
+use crate::command::CommandId;
+use crate::command::table::Unknown;
+use crate::conn::{Partial, SessionFlags};
+use crate::resp::{Args, Limits, Parser, ReplyBuf, Stop};
+use crate::seam::machine::{Action, Outbox};
+use bytes::Bytes;
+use std::ops::Range;
+
+/// Requests that are framed and fetched ahead together.
+const BATCH_MAX: usize = 32;
+
+/// The framed requests of a batch; their words lie with the parser.
+#[derive(Debug, Default)]
+pub(super) struct Frames(Vec<Frame>);
+
+#[derive(Debug)]
+struct Frame {
+    /// Where the request begins in its buffer, and where the next one does.
+    start: usize,
+    end: usize,
+    /// Its words among the parser's.
+    words: Range<usize>,
+    command: Result<CommandId, Unknown>,
+    /// Address and hash of its first key.
+    hashed: Option<(*const u8, u64)>,
+}
+
+impl Frame {
+    #[inline]
+    fn args<'a>(&self, parser: &'a Parser, bytes: &'a [u8]) -> Args<'a> {
+        let (spans, large) = parser.words();
+        Args::new(bytes, &spans[self.words.clone()], large)
+    }
+}
+
+/// How the requests of a buffer ended.
+enum RunEnd {
+    /// Everything before this offset has been run; a request that has begun there is unfinished.
+    Unfinished(usize),
+    /// The word that begins at `start` wants `len` bytes and a buffer of its own; the request it
+    /// belongs to began at `begun`.
+    Large {
+        begun: usize,
+        start: usize,
+        len: usize,
+    },
+    /// The connection waits; everything from this offset on has not been run.
+    Halted(usize),
+    /// The connection waits, and a request that is complete has not been run: the one with these
+    /// words, which lies from `start` to `end`. It is kept as it was understood, because a large
+    /// word lies elsewhere and an inline request has been unquoted in place.
+    Held {
+        words: Range<usize>,
+        start: usize,
+        end: usize,
+    },
+    /// The connection is being closed; nothing more will be run.
+    Over,
+}
+
+impl Engine {
+    /// Bytes have arrived.
+    pub(super) fn on_received(&mut self, now: Now, id: ConnId, bytes: &mut [u8], out: &mut Outbox) {
+        self.observed.stats.bytes_in += bytes.len() as u64;
+        self.observed.stats.reads += 1;
+        let Some(conn) = self.clients.get_mut(id) else {
+            return;
+        };
+        let session = &mut conn.session;
+        session.last_active = now.monotonic;
+        session.bytes_in += bytes.len() as u64;
+        self.active.heard(&mut session.last_turn);
+        if session.flags.has(SessionFlags::CLOSING) || conn.closing {
+            return;
+        }
+        let waits = session.flags.has(SessionFlags::WAITING);
+        match conn.input.partial.take() {
+            None if waits => {
+                let bytes = bytes.to_vec();
+                self.put_back(
+                    id,
+                    Box::new(Partial {
+                        bytes,
+                        ..Partial::default()
+                    }),
+                );
+            }
+            None => {
+                let mut parser = std::mem::take(&mut self.parser);
+                parser.rebase(0);
+                let end = self.run_requests(now, id, bytes, &mut parser, out);
+                self.keep_rest(id, end, bytes, parser, out);
+            }
+            Some(mut partial) => {
+                partial.bytes.extend_from_slice(bytes);
+                if waits {
+                    self.put_back(id, partial);
+                } else {
+                    self.run_partial(now, id, *partial, out);
+                }
+            }
+        }
+        self.check_input_limit(id);
+    }
+
+    /// A large word has arrived whole.
+    pub(super) fn on_filled(&mut self, now: Now, id: ConnId, buffer: Vec<u8>, out: &mut Outbox) {
+        self.observed.stats.reads += 1;
+        let Some(conn) = self.clients.get_mut(id) else {
+            return;
+        };
+        conn.session.last_active = now.monotonic;
+        let Some(mut partial) = conn.input.partial.take() else {
+            return;
+        };
+        let news = buffer.len().saturating_sub(partial.early) as u64;
+        self.observed.stats.bytes_in += news;
+        conn.session.bytes_in += news;
+        let len = std::mem::take(&mut partial.filling);
+        let mut word = buffer;
+        word.truncate(len);
+        partial.parser.supply(Bytes::from(word));
+        self.run_partial(now, id, *partial, out);
+    }
+
+    /// Runs what a connection has kept, after it has been let go.
+    pub(super) fn resume(&mut self, now: Now, id: ConnId, out: &mut Outbox) {
+        let Some(conn) = self.clients.get_mut(id) else {
+            return;
+        };
+        if conn.closing {
+            return;
+        }
+        if let Some(partial) = conn.input.partial.take() {
+            self.run_partial(now, id, *partial, out);
+        }
+    }
+
+    fn run_partial(&mut self, now: Now, id: ConnId, partial: Partial, out: &mut Outbox) {
+        let Partial {
+            mut bytes,
+            mut parser,
+            ..
+        } = partial;
+        let end = self.run_requests(now, id, &mut bytes, &mut parser, out);
+        match end {
+            RunEnd::Unfinished(from) if from > 0 || !bytes.is_empty() => {
+                bytes.drain(..from);
+                parser.cut(from);
+                if bytes.is_empty() {
+                    self.parser = parser;
+                } else {
+                    self.put_back(
+                        id,
+                        Box::new(Partial {
+                            bytes,
+                            parser,
+                            ..Partial::default()
+                        }),
+                    );
+                }
+            }
+            RunEnd::Held { words, start, end } => {
+                bytes.drain(..start);
+                parser.hold(words, start, end);
+                self.put_back(
+                    id,
+                    Box::new(Partial {
+                        bytes,
+                        parser,
+                        ..Partial::default()
+                    }),
+                );
+            }
+            RunEnd::Halted(from) if from == bytes.len() => {}
+            RunEnd::Halted(from) => {
+                bytes.drain(..from);
+                self.put_back(
+                    id,
+                    Box::new(Partial {
+                        bytes,
+                        ..Partial::default()
+                    }),
+                );
+            }
+            RunEnd::Large { begun, start, len } => {
+                self.begin_fill(id, &bytes, (begun, start, len), parser, out);
+            }
+            RunEnd::Unfinished(_) => self.parser = parser,
+            RunEnd::Over => {}
+        }
+    }
+
+    fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
+        let stats = &mut self.observed.stats;
+        stats.recent_max_input = stats.recent_max_input.max(partial.bytes.len());
+        if let Some(conn) = self.clients.get_mut(id) {
+            conn.input.partial = Some(partial);
+        }
+    }
+
+    /// Copies what is left of a chunk into the connection.
+    fn keep_rest(
+        &mut self,
+        id: ConnId,
+        end: RunEnd,
+        bytes: &[u8],
+        mut parser: Parser,
+        out: &mut Outbox,
+    ) {
+        match end {
+            RunEnd::Unfinished(from) if from == bytes.len() => {
+                parser.rebase(0);
+                self.parser = parser;
+            }
+            RunEnd::Unfinished(from) => {
+                parser.cut(from);
+                let bytes = bytes[from..].to_vec();
+                self.put_back(
+                    id,
+                    Box::new(Partial {
+                        bytes,
+                        parser,
+                        ..Partial::default()
+                    }),
+                );
+            }
+            RunEnd::Held { words, start, end } => {
+                let bytes = bytes[start..].to_vec();
+                parser.hold(words, start, end);
+                self.put_back(
+                    id,
+                    Box::new(Partial {
+                        bytes,
+                        parser,
+                        ..Partial::default()
+                    }),
+                );
+            }
+            RunEnd::Halted(from) if from == bytes.len() => {}
+            RunEnd::Halted(from) => {
+                let bytes = bytes[from..].to_vec();
+                self.put_back(
+                    id,
+                    Box::new(Partial {
+                        bytes,
+                        ..Partial::default()
+                    }),
+                );
+            }
+            RunEnd::Large { begun, start, len } => {
+                self.begin_fill(id, bytes, (begun, start, len), parser, out);
+            }
+            RunEnd::Over => {}
+        }
+    }
+
+    /// Has a large word received into its final buffer.
+    fn begin_fill(
+        &mut self,
+        id: ConnId,
+        bytes: &[u8],
+        (begun, start, len): (usize, usize, usize),
+        mut parser: Parser,
+        out: &mut Outbox,
+    ) {
+        let mut buffer = Vec::new();
+        if buffer.try_reserve_exact(len + 2).is_err() {
+            self.doom(id, "no memory for a large argument");
+            return;
+        }
+        buffer.extend_from_slice(&bytes[start..]);
+        let (kept, early) = (bytes[begun..start].to_vec(), buffer.len());
+        parser.cut(begun);
+        out.actions.push(Action::Fill {
+            conn: id,
+            buffer,
+            wanted: len + 2,
+        });
+        self.put_back(
+            id,
+            Box::new(Partial {
+                bytes: kept,
+                parser,
+                filling: len,
+                early,
+            }),
+        );
+    }
+
+    /// Runs every complete request of `bytes`.
+    fn run_requests(
+        &mut self,
+        now: Now,
+        id: ConnId,
+        bytes: &mut [u8],
+        parser: &mut Parser,
+        out: &mut Outbox,
+    ) -> RunEnd {
+        let mut output = self.take_output(id);
+        let mut frames = std::mem::take(&mut self.frames);
+        // A request under way began where the buffer begins.
+        let mut begun = if parser.is_idle() {
+            parser.position()
+        } else {
+            0
+        };
+        let end = loop {
+            frames.0.clear();
+            let stop = self.frame_batch(id, bytes, parser, &mut begun, &mut frames);
+            if !frames.0.is_empty() {
+                self.prepare(id, bytes, parser, &mut frames);
+                let mut runner = self.lend(now, id, &mut output);
+                if let Some(end) = runner.run_batch(bytes, parser, &frames, out) {
+                    break end;
+                }
+                parser.forget();
+            }
+            match stop {
+                Stop::Request | Stop::Inline => {}
+                Stop::NeedMore => break RunEnd::Unfinished(begun),
+                Stop::Large { start, len } => break RunEnd::Large { begun, start, len },
+                Stop::Bad(error) => {
+                    self.refuse_bytes(id, &error.to_string(), &mut output);
+                    break RunEnd::Over;
+                }
+            }
+        };
+        self.frames = frames;
+        self.return_output(id, output);
+        end
+    }
+
+    /// Frames up to [`BATCH_MAX`] requests; fewer when a later one might be read differently by
+    /// then.
+    fn frame_batch(
+        &self,
+        id: ConnId,
+        bytes: &mut [u8],
+        parser: &mut Parser,
+        begun: &mut usize,
+        frames: &mut Frames,
+    ) -> Stop {
+        let authenticated = self
+            .clients
+            .get(id)
+            .is_some_and(|conn| !conn.session.flags.has(SessionFlags::UNAUTHENTICATED));
+        let limits = Limits {
+            word_bytes_max: self.config.limits.proto_max_bulk_len,
+            authenticated,
+        };
+        let most = if authenticated { BATCH_MAX } else { 1 };
+        if parser.is_complete() {
+            return close_frame(parser, begun, frames);
+        }
+        loop {
+            match parser.advance(bytes, &limits) {
+                Stop::Request => {
+                    close_frame(parser, begun, frames);
+                    let goes_on = bytes.get(*begun) == Some(&b'*');
+                    if frames.0.len() == most || !goes_on || parser.has_large() {
+                        return Stop::Request;
+                    }
+                }
+                stop => {
+                    if parser.is_idle() {
+                        *begun = parser.position();
+                    }
+                    return stop;
+                }
+            }
+        }
+    }
+
+    /// Looks up the batch's commands and fetches their first keys ahead.
+    fn prepare(&self, id: ConnId, bytes: &[u8], parser: &Parser, frames: &mut Frames) {
+        let db = self
+            .clients
+            .get(id)
+            .map(|conn| conn.session.db)
+            .unwrap_or_default();
+        let db = self.keyspace.peek_db(db);
+        let many = frames.0.len() > 1;
+        for frame in &mut frames.0 {
+            let args = frame.args(parser, bytes);
+            frame.command = self.commands.resolve(&args);
+            let Ok(command) = frame.command else { continue };
+            let first_key = usize::from(self.commands.row(command).first_key);
+            if first_key > 0 && first_key < args.len() {
+                let key = args.get(first_key);
+                let hash = self.keyspace.key(key).hash;
+                frame.hashed = Some((key.as_ptr(), hash));
+                if many {
+                    db.prefetch_bucket(hash);
+                }
+            }
+        }
+        if many {
+            for (_, hash) in frames.0.iter().filter_map(|frame| frame.hashed) {
+                db.prefetch_record(hash);
+            }
+        }
+    }
+
+    /// Answers bytes that are no request, and closes.
+    fn refuse_bytes(&mut self, id: ConnId, reason: &str, output: &mut ReplyBuf) {
+        let flags = self
+            .clients
+            .get(id)
+            .map(|conn| conn.session.flags)
+            .unwrap_or_default();
+        if !flags.has(SessionFlags::REPLY_OFF) {
+            let mut reply = crate::resp::Reply {
+                buf: output,
+                protocol: Default::default(),
+            };
+            reply.error(format!("ERR {reason}").as_bytes());
+        }
+        self.observed.stats.count_error("ERR");
+        self.clients.close_after_reply(id);
+    }
+
+    /// The connection's own output buffer, or a spare one, to write replies to.
+    pub(super) fn take_output(&mut self, id: ConnId) -> ReplyBuf {
+        let own = self
+            .clients
+            .get_mut(id)
+            .map(|conn| std::mem::take(&mut conn.output));
+        match own {
+            Some(output) if !output.is_empty() => output,
+            _ => self.spare.pop().unwrap_or_default(),
+        }
+    }
+
+    /// Gives the output buffer back and has it sent if it holds anything.
+    pub(super) fn return_output(&mut self, id: ConnId, mut output: ReplyBuf) {
+        if output.is_empty() {
+            self.spare.push(output);
+            return;
+        }
+        if let Some(conn) = self.clients.output_of(id) {
+            // Something may have been written behind the running command's back.
+            output.append(&mut conn.output);
+            conn.output = output;
+        }
+    }
+}
+
+/// What became of one request.
+pub(super) enum RequestEnd {
+    /// It has been run or refused.
+    Done(Flow),
+    /// It must wait.
+    NotYet,
+}
+
+/// Takes the request that the parser has just completed, which began at `begun`; the next one begins
+/// where it ends.
+#[inline]
+fn close_frame(parser: &mut Parser, begun: &mut usize, frames: &mut Frames) -> Stop {
+    let words = parser.finish();
+    let (start, end) = (*begun, parser.position());
+    frames.0.push(Frame {
+        start,
+        end,
+        words,
+        command: Err(Unknown::Command),
+        hashed: None,
+    });
+    *begun = end;
+    Stop::Request
+}
+
+impl Runner<'_> {
+    /// Runs a batch in order. Returns how the connection's requests end if they do.
+    fn run_batch(
+        &mut self,
+        bytes: &[u8],
+        parser: &Parser,
+        frames: &Frames,
+        out: &mut Outbox,
+    ) -> Option<RunEnd> {
+        for frame in &frames.0 {
+            let args = frame.args(parser, bytes);
+            self.ctx.hashed = frame.hashed;
+            match self.request(frame.command, &args, out) {
+                RequestEnd::Done(Flow::Continue) => {}
+                RequestEnd::Done(Flow::Halt) => return Some(self.halted(frame.end)),
+                RequestEnd::NotYet => {
+                    let Frame {
+                        words, start, end, ..
+                    } = frame;
+                    return Some(RunEnd::Held {
+                        words: words.clone(),
+                        start: *start,
+                        end: *end,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// How requests end after one that made the connection stop before offset `next`.
+    fn halted(&self, next: usize) -> RunEnd {
+        let row = self.ctx.clients.get(self.ctx.conn);
+        if row.is_none_or(|conn| conn.closing || conn.session.flags.has(SessionFlags::CLOSING)) {
+            RunEnd::Over
+        } else {
+            RunEnd::Halted(next)
+        }
+    }
+}

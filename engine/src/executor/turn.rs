@@ -1,0 +1,177 @@
+//! What happens between two waits, in order: serve who was let go, cron, free a little, close, and
+//! hand out the replies.
+
+use super::{Engine, cron};
+use crate::base::{ConnId, Micros, Now};
+use crate::config::ShutdownOptions;
+use crate::conn::SessionFlags;
+use crate::resp::ReplyBuf;
+use crate::seam::host::{LogLevel, Notice};
+use crate::seam::machine::{Action, Outbox};
+use crate::seam::poller::Patience;
+
+/// Empty output buffers larger than this are given back.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+/// Empty output buffers that are kept.
+const SPARES_MAX: usize = 1024;
+/// Output up to this length is held to no limit unless the peer does not take it.
+const OUTPUT_UNCHECKED_BYTES: usize = 16 * 1024;
+/// Discarded records destroyed in a turn.
+const FREE_PER_TURN: u32 = 512;
+
+/// How far the end of the process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shutdown {
+    /// Nobody has asked for it.
+    Running,
+    /// At the end of this turn.
+    Asked(ShutdownOptions),
+    /// The loop may end.
+    Done,
+}
+
+impl Shutdown {
+    /// Takes the request back.
+    pub(super) fn abort(&mut self) {
+        *self = Self::Running;
+    }
+}
+
+impl Engine {
+    /// The loop begins, or goes on with another poller.
+    pub(super) fn on_start(&mut self, now: Now, poller: &'static str, out: &mut Outbox) {
+        let is_first = self.observed.stats.poller.is_empty();
+        self.observed.stats.poller = poller;
+        out.actions
+            .push(Action::Options(self.host.socket_options(&self.config)));
+        if is_first {
+            self.observed.stats.started = now.monotonic;
+            self.observed.stats.started_unix_secs = now.unix_secs();
+            self.observed.stats.startup_memory = self.host.facts().used_memory;
+            self.keyspace.set_now(now);
+        } else {
+            self.host
+                .log(LogLevel::Notice, &format!("Now waiting with {poller}"));
+        }
+    }
+
+    /// The process wants attention.
+    pub(super) fn on_woken(&mut self, now: Now, out: &mut Outbox) {
+        let _ = (now, &out);
+        for notice in self.host.notices() {
+            self.on_notice(notice);
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        let (name, request) = match notice {
+            Notice::Terminate => ("SIGTERM", self.config.process.shutdown_on_sigterm),
+            Notice::Interrupt => ("SIGINT", self.config.process.shutdown_on_sigint),
+        };
+        let line = format!("Received {name} scheduling shutdown...");
+        self.host.log(LogLevel::Warning, &line);
+        self.shutdown = Shutdown::Asked(request);
+    }
+
+    /// The end of a turn, events all seen.
+    pub(super) fn finish_turn(&mut self, now: Now, out: &mut Outbox) {
+        self.observed.stats.turns += 1;
+        self.observed.stats.counters = out.counters;
+        self.keyspace.set_now(now);
+        if self.clients.blocked > 0 {
+            self.serve_blocked(now, out);
+        }
+        if self.clients.pause.is_some() || self.blocked.pause_ended {
+            self.serve_paused(now, out);
+        }
+        self.run_cron(now);
+        if self.keyspace.pending_free() > 0 {
+            self.keyspace.free_some(FREE_PER_TURN);
+        }
+        if let Shutdown::Asked(request) = self.shutdown {
+            self.shut_down(request);
+        }
+        if !self.clients.doomed.is_empty() {
+            self.close_doomed(out);
+        }
+    }
+
+    fn shut_down(&mut self, request: ShutdownOptions) {
+        let _ = request;
+        self.host
+            .log(LogLevel::Notice, "User requested shutdown...");
+        self.host
+            .log(LogLevel::Warning, "Redis is now ready to exit, bye bye...");
+        self.shutdown = Shutdown::Done;
+    }
+
+    /// Gives every connection's replies to the poller.
+    pub(super) fn hand_out_replies(
+        &mut self,
+        send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize,
+    ) {
+        let now = self.cron.now();
+        let mut ids = std::mem::take(&mut self.clients.with_replies);
+        for id in ids.drain(..) {
+            let Some(conn) = self.clients.get_mut(id) else {
+                continue;
+            };
+            conn.has_replies = false;
+            if conn.output.len() > OUTPUT_UNCHECKED_BYTES {
+                self.check_output_limit(now, id);
+            }
+            let Some(conn) = self.clients.get_mut(id) else {
+                continue;
+            };
+            if conn.session.flags.has(SessionFlags::CLOSE_ASAP) {
+                continue;
+            }
+            let bytes = conn.output.len();
+            conn.session.bytes_out += bytes as u64;
+            self.observed.stats.bytes_out += bytes as u64;
+            self.observed.stats.writes += 1;
+            self.observed.stats.recent_max_output =
+                self.observed.stats.recent_max_output.max(bytes);
+            let mut output = std::mem::take(&mut conn.output);
+            conn.unsent = send(id, &mut output);
+            if conn.unsent == 0 {
+                conn.over_soft_limit_since = None;
+            } else {
+                self.check_output_limit(now, id);
+            }
+            output.clear(SPARE_BYTES_MAX);
+            if self.spare.len() < SPARES_MAX {
+                self.spare.push(output);
+            }
+        }
+        self.clients.with_replies = ids;
+    }
+
+    /// How long the loop may sleep, and how much company it waits for.
+    pub(super) fn next_patience(&mut self, now: Now) -> Patience {
+        let busy = self.keyspace.pending_free() > 0
+            || !self.clients.doomed.is_empty()
+            || self.blocked.pause_ended;
+        let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
+        let due = self.cron.deadline().min(self.blocked.deadline()).min(pause);
+        let sleep = if busy {
+            Micros(0)
+        } else {
+            due.minus(now.monotonic)
+        };
+        let (gather, grace) = self.active.company(&self.config);
+        Patience {
+            sleep: Some(sleep),
+            gather,
+            grace,
+        }
+    }
+
+    fn run_cron(&mut self, now: Now) {
+        self.active.turn(now.monotonic);
+        if self.cron.is_due(now.monotonic) {
+            self.on_cron(now);
+            self.cron.done(now.monotonic, cron::period(&self.config));
+        }
+    }
+}

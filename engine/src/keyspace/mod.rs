@@ -1,0 +1,246 @@
+//! Where keys live: the databases, and what happens to a key whatever its type.
+//!
+//! Invariants: a key whose deadline has passed is never shown; every change reaches the watchers.
+//! Not here: commands (`commands`), the memory of records (`dovetail-memory`).
+
+mod contents;
+mod db;
+pub mod events;
+pub mod expire;
+mod watch;
+
+pub use contents::Contents;
+use db::Clock;
+pub use db::{Db, Deadline, Entry, Key, Stored};
+pub use events::{EventClasses, KeyEvent};
+pub use watch::Watched;
+
+use crate::base::map::{Set, hasher};
+use crate::base::{ConnId, DbIndex, Now};
+use crate::value::Value;
+use ahash::RandomState;
+use dovetail_memory::{PageSource, Store};
+use std::rc::Rc;
+
+/// What the keyspace counts, for INFO.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyspaceStats {
+    /// Lookups by reading commands that found their key.
+    pub hits: u64,
+    /// Lookups by reading commands that did not.
+    pub misses: u64,
+    /// Keys removed because their deadline had passed.
+    pub expired: u64,
+    /// Keys removed to make room.
+    pub evicted: u64,
+    /// Objects destroyed later than removed.
+    pub lazily_freed: u64,
+    /// Changes of whole databases ever; see [`Keyspace::changes`].
+    pub changes: u64,
+}
+
+/// All databases.
+pub struct Keyspace {
+    dbs: Vec<Db>,
+    clock: Rc<Clock>,
+    hasher: RandomState,
+    pages: Rc<dyn PageSource>,
+    /// Counts for INFO; see also each [`Db`].
+    pub stats: KeyspaceStats,
+    /// Notifications and expiries since the executor last looked.
+    pub events: Vec<KeyEvent>,
+    /// Classes of events that anybody wants to hear of.
+    pub notify: EventClasses,
+    /// Expired keys are not shown, and not removed either: during CLIENT PAUSE.
+    pub keeps_expired: bool,
+    /// Whether keys expire though nobody asks for them; off for DEBUG SET-ACTIVE-EXPIRE 0.
+    pub active_expire: bool,
+    /// Stores that no database refers to any more, destroyed in slices.
+    discarded: Vec<Store<Value>>,
+}
+
+impl std::fmt::Debug for Keyspace {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Keyspace")
+            .field("dbs", &self.dbs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keyspace {
+    /// `count` empty databases whose hashing depends on `seed`.
+    #[must_use]
+    pub fn new(count: u32, seed: u64, pages: Rc<dyn PageSource>) -> Self {
+        let hasher = hasher(seed);
+        let clock = Rc::new(Clock::default());
+        let db = |_| Db::new(Rc::clone(&pages), hasher.clone(), Rc::clone(&clock));
+        let dbs = (0..count).map(db).collect();
+        Self {
+            dbs,
+            clock,
+            hasher,
+            pages,
+            stats: KeyspaceStats::default(),
+            events: Vec::new(),
+            notify: EventClasses::default(),
+            keeps_expired: false,
+            active_expire: true,
+            discarded: Vec::new(),
+        }
+    }
+
+    /// How many databases there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// One database.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Self::count`].
+    #[inline]
+    pub fn db(&mut self, index: DbIndex) -> &mut Db {
+        &mut self.dbs[index.index()]
+    }
+
+    /// One database, to be looked at only.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Self::count`].
+    #[inline]
+    #[must_use]
+    pub fn peek_db(&self, index: DbIndex) -> &Db {
+        &self.dbs[index.index()]
+    }
+
+    /// All databases in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Db> {
+        self.dbs.iter()
+    }
+
+    /// `key` with its hash.
+    #[inline]
+    #[must_use]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key::new(bytes, &self.hasher)
+    }
+
+    /// The hasher of keys, for hashing ahead of a command.
+    #[must_use]
+    pub fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
+    /// Whether finds move the access clock from now on.
+    pub fn set_touching(&self, touching: bool) {
+        self.clock.touching.set(touching);
+    }
+
+    /// Changes ever.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.stats.changes + self.dbs.iter().map(Db::changes).sum::<u64>()
+    }
+
+    /// Tells what time it is; called at the first event of a wake.
+    pub fn set_now(&mut self, now: Now) {
+        self.clock.set(now);
+    }
+
+    /// Notes that `event` of class `class` happened to `key`, if anybody wants to hear of it.
+    #[inline]
+    pub fn notify(&mut self, class: EventClasses, event: &'static str, db: DbIndex, key: &[u8]) {
+        if self.notify.contains(class) {
+            // What expired on the way expired before what is announced now.
+            if self.dbs[db.index()].has_doomed() {
+                self.remove_doomed(db);
+            }
+            self.events.push(KeyEvent {
+                class,
+                event,
+                db,
+                key: key.into(),
+            });
+        }
+    }
+
+    /// Collects what commands have left behind in database `index`: removes the expired keys that a
+    /// lookup came upon, and adds the connections whose watched keys have changed to `touched`.
+    #[inline]
+    pub fn settle(&mut self, index: DbIndex, touched: &mut Vec<ConnId>) {
+        let db = &mut self.dbs[index.index()];
+        if !db.take_unsettled() {
+            return;
+        }
+        if db.has_doomed() {
+            self.remove_doomed(index);
+        }
+        let db = &mut self.dbs[index.index()];
+        if db.has_touched() {
+            touched.append(db.touched_mut());
+        }
+    }
+
+    #[cold]
+    fn remove_doomed(&mut self, index: DbIndex) {
+        let keys = self.dbs[index.index()].take_doomed();
+        // A command may come upon the same key several times.
+        let mut seen: Set<&[u8]> = Set::with_hasher(self.hasher.clone());
+        for key in &keys {
+            let db = &mut self.dbs[index.index()];
+            let is_kept = self.keeps_expired && db.holds_expired(key);
+            if !is_kept && (keys.len() == 1 || seen.insert(key)) {
+                db.remove_expired(key);
+                self.note_expired(index, key);
+            }
+        }
+    }
+
+    /// Counts and announces that `key` was removed because its deadline had passed.
+    fn note_expired(&mut self, index: DbIndex, key: &[u8]) {
+        self.stats.expired += 1;
+        self.notify(EventClasses::EXPIRED, "expired", index, key);
+    }
+
+    /// Exchanges the contents of two databases.
+    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+        if a == b {
+            return;
+        }
+        let (low, high) = (a.index().min(b.index()), a.index().max(b.index()));
+        let (left, right) = self.dbs.split_at_mut(high);
+        left[low].swap_contents(&mut right[0]);
+        self.stats.changes += 1;
+    }
+
+    /// Empties one database; its contents are destroyed in slices by [`Self::free_some`].
+    pub fn flush(&mut self, index: DbIndex) -> usize {
+        let (removed, store) = self.dbs[index.index()].take_contents(Rc::clone(&self.pages));
+        self.stats.changes += removed as u64;
+        if let Some(store) = store {
+            self.discarded.push(store);
+        }
+        removed
+    }
+
+    /// Destroys up to `budget` discarded records. Returns whether any are left.
+    pub fn free_some(&mut self, mut budget: u32) -> bool {
+        while let Some(store) = self.discarded.last_mut() {
+            let before = store.len();
+            store.drain(&mut budget);
+            self.stats.lazily_freed += (before - store.len()) as u64;
+            if !store.is_empty() {
+                return true;
+            }
+            self.discarded.pop();
+        }
+        false
+    }
+
+    /// Objects waiting to be destroyed.
+    #[must_use]
+    pub fn pending_free(&self) -> usize {
+        self.discarded.iter().map(Store::len).sum()
+    }
+}

@@ -1,0 +1,12 @@
+//! The wire: requests in, replies out, RESP2 and RESP3.
+
+mod args;
+mod buf;
+mod parser;
+mod reply;
+pub mod words;
+
+pub use args::{Args, OwnedArgs, Span};
+pub use buf::ReplyBuf;
+pub use parser::{LARGE_WORD_BYTES, Limits, Parser, ProtocolError, Stop};
+pub use reply::{Protocol, Reply};

@@ -1,0 +1,156 @@
+//! The seam between the engine and its process: clock, log, signals, files, listeners.
+//!
+//! Everything here is rare (once a turn at most); the engine's per-command work never crosses it.
+
+use super::poller::{Fault, SocketOptions};
+use crate::base::{ListenerId, Now};
+use crate::config::{self, Config};
+use std::fmt;
+
+/// How important a log line is; the letters are those of the classic log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// `.`
+    Debug,
+    /// `-`
+    Verbose,
+    /// `*`
+    Notice,
+    /// `#`
+    Warning,
+}
+
+impl LogLevel {
+    /// Whether lines of this level are written when the directive says `least`.
+    #[must_use]
+    pub fn is_logged_at(self, least: config::LogLevel) -> bool {
+        let least = match least {
+            config::LogLevel::Debug => Self::Debug,
+            config::LogLevel::Verbose => Self::Verbose,
+            config::LogLevel::Notice => Self::Notice,
+            config::LogLevel::Warning => Self::Warning,
+            config::LogLevel::Nothing => return false,
+        };
+        self >= least
+    }
+}
+
+/// Something that happened to the process since the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT; a second one means "at once".
+    Interrupt,
+}
+
+/// What the process knows of itself, for INFO and MEMORY.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessFacts {
+    /// Bytes allocated by this engine, as its allocator account says.
+    pub used_memory: u64,
+    /// Resident set in bytes.
+    pub rss: u64,
+    /// Allocator: bytes allocated, active, resident, muzzy.
+    pub allocator: [u64; 4],
+    /// Physical memory of the machine in bytes.
+    pub total_system_memory: u64,
+    /// CPU seconds of the process: system, user.
+    pub cpu: [f64; 2],
+    /// CPU seconds of finished children: system, user.
+    pub cpu_children: [f64; 2],
+    /// CPU seconds of the engine's thread: system, user.
+    pub cpu_main_thread: [f64; 2],
+}
+
+/// What never changes while the process lives, for INFO and the banner.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessIdentity {
+    /// Process number.
+    pub pid: u32,
+    /// Kernel name, release and machine: `Linux 6.1 x86_64`.
+    pub os: String,
+    /// Absolute path of the program.
+    pub executable: String,
+    /// Absolute path of the configuration file, empty without one.
+    pub config_file: String,
+    /// Forty random hex digits that name this run.
+    pub run_id: String,
+    /// The allocator's name and version.
+    pub allocator: String,
+    /// Names of every poller the program has, in order of preference.
+    pub pollers: Vec<&'static str>,
+    /// `no`, `systemd` or `upstart`.
+    pub supervised: String,
+}
+
+/// Why the host could not do what a directive or command asked, in words for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// What the process lends the engine. Calls are synchronous and brief unless they say otherwise.
+pub trait Host {
+    /// Writes one line to the log, if its level is loud enough.
+    fn log(&mut self, level: LogLevel, line: &str);
+    /// Signals that have arrived since the last call.
+    fn notices(&mut self) -> Vec<Notice>;
+    /// Figures of the process now.
+    fn facts(&mut self) -> ProcessFacts;
+    /// Bytes in use alone, which is cheaper than all [`Self::facts`] where the process counts them.
+    fn used_memory(&mut self) -> u64 {
+        self.facts().used_memory
+    }
+    /// Whether `name` can be the poller here; gives the row's static name.
+    ///
+    /// # Errors
+    /// Why not, in words for the client.
+    fn choose_poller(&mut self, name: &str) -> Result<&'static str, Refusal>;
+    /// Opens the listeners that `config` describes and closes those it no longer does. The new
+    /// ones reach the poller after the turn; returned are the ids to be closed.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on; nothing has changed then.
+    fn relisten(&mut self, config: &Config) -> Result<Vec<ListenerId>, Refusal>;
+    /// Takes over whatever the process itself must know of a changed configuration (log level,
+    /// directory, descriptor limit...).
+    ///
+    /// # Errors
+    /// In words for the client; nothing has changed then.
+    fn reconfigure(&mut self, config: &Config) -> Result<(), Refusal>;
+    /// Reads the configuration file, hands its text to `edit`, and replaces it atomically.
+    ///
+    /// # Errors
+    /// When there is no file or it cannot be written.
+    fn rewrite_config(&mut self, edit: &mut dyn FnMut(&str) -> String) -> Result<(), Refusal>;
+    /// Blocks the whole process: DEBUG SLEEP.
+    fn sleep(&mut self, micros: u64);
+    /// Asks the allocator to give unused memory back.
+    fn purge_memory(&mut self);
+    /// The allocator's own report.
+    fn allocator_report(&mut self) -> String;
+    /// Ends the process abnormally, as DEBUG SEGFAULT and DEBUG PANIC ask.
+    fn crash(&mut self, how: &str);
+    /// Options for new connections that follow from `config`.
+    fn socket_options(&self, config: &Config) -> SocketOptions {
+        SocketOptions {
+            keepalive_secs: config.network.tcp_keepalive_secs,
+            accepts_per_turn: config.network.max_new_connections_per_cycle,
+        }
+    }
+}
+
+/// What the loop itself needs of the world.
+pub trait Surroundings<Door> {
+    /// Reads both clocks.
+    fn now(&mut self) -> Now;
+    /// Listeners opened since the last call, to be given to the poller.
+    fn doors(&mut self) -> Vec<(ListenerId, Door)>;
+    /// A door that the poller could not take.
+    fn refused(&mut self, listener: ListenerId, fault: Fault);
+}

@@ -1,0 +1,8 @@
+//! The same commands to Dovetail and to a live redis-server: every reply has to be the same.
+
+#![forbid(unsafe_code)]
+
+mod arity;
+mod protocol;
+mod streams;
+mod table;

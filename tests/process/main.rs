@@ -1,0 +1,13 @@
+//! The binary as an operator meets it: options, files, signals, many clients, bad clients, and the
+//! change of pollers under load.
+
+#![forbid(unsafe_code)]
+
+mod crowd;
+mod files;
+mod listening;
+mod misbehaving;
+mod options;
+mod rewrite;
+mod stopping;
+mod switching;
