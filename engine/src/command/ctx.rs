@@ -14,6 +14,8 @@ use crate::observe::Observed;
 use crate::pubsub::{Pubsub, Topic};
 use crate::resp::Reply;
 use crate::seam::host::{Host, ProcessIdentity};
+/// What the process says and is told, for handlers that speak to it through [`Ctx::host`].
+pub use crate::seam::host::{LogLevel, ProcessFacts, Refusal};
 use bytes::Bytes;
 
 /// A message to be delivered to the subscribers of a channel.

@@ -504,8 +504,9 @@ impl Spec {
     #[must_use]
     pub fn all_categories(&self) -> Categories {
         let mut all = self.categories;
-        if self.subcommands.is_empty() {
-            // A container's group shows in its subcommands.
+        // A container's group shows in its subcommands; WAIT is filed under keys and concerns the
+        // connection.
+        if self.subcommands.is_empty() && !self.categories.has(Categories::CONNECTION) {
             all = all.and(group_category(self.group));
         }
         let implied = [
@@ -540,13 +541,14 @@ const fn group_category(group: Group) -> Categories {
         Group::Hash => Categories::HASH,
         Group::Hyperloglog => Categories::HYPERLOGLOG,
         Group::List => Categories::LIST,
-        Group::Pubsub => Categories::PUBSUB,
         Group::Scripting => Categories::SCRIPTING,
         Group::Set => Categories::SET,
         Group::SortedSet => Categories::SORTEDSET,
         Group::Stream => Categories::STREAM,
         Group::String => Categories::STRING,
         Group::Transactions => Categories::TRANSACTION,
+        // Publishing and listening follow from the flag.
+        Group::Pubsub => Categories::none(),
         Group::Cluster | Group::Sentinel | Group::Server => Categories::none(),
     }
 }

@@ -20,13 +20,20 @@ pub struct Multi {
     pub broken: bool,
     /// Whether any queued command writes.
     pub writes: bool,
+    /// Bytes kept for the words of the queue.
+    words_bytes: usize,
 }
 
 impl Multi {
+    /// Puts a command behind the others.
+    pub fn push(&mut self, queued: Queued) {
+        self.words_bytes += queued.args.memory();
+        self.queue.push(queued);
+    }
+
     /// Bytes kept for the queue.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let args: usize = self.queue.iter().map(|queued| queued.args.memory()).sum();
-        self.queue.capacity() * size_of::<Queued>() + args
+        self.queue.capacity() * size_of::<Queued>() + self.words_bytes
     }
 }

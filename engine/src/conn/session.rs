@@ -51,6 +51,8 @@ impl SessionFlags {
     pub const UNBLOCKED: Self = Self(1 << 16);
     /// Announced that it understands redirections (CLIENT CAPA).
     pub const CAPA_REDIRECT: Self = Self(1 << 17);
+    /// While blocked: waits until some time at most.
+    pub const HAS_TIMEOUT: Self = Self(1 << 18);
 
     /// The requests of such a connection stay where they are.
     pub const WAITING: Self = Self(Self::BLOCKED.0 | Self::PAUSED.0);

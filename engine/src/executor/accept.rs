@@ -107,16 +107,19 @@ impl Engine {
     }
 
     /// Has a connection closed at the end of the turn, replies unsent.
-    pub(super) fn doom(&mut self, id: ConnId, reason: &str) {
-        if let Some(conn) = self.clients.get_mut(id) {
-            let peer = &conn.session.arrival.peer;
-            let line = format!("Closing client addr={peer}: {reason}");
+    pub(super) fn doom(&mut self, id: ConnId, level: LogLevel, reason: &str) {
+        if let Some(conn) = self.clients.get(id) {
+            if self.host_wants(level) {
+                let peer = conn.session.peer_text();
+                let line = format!("Closing client addr={peer}: {reason}");
+                self.host.log(level, &line);
+            }
             self.clients.close_now(id);
-            self.host.log(LogLevel::Warning, &line);
         }
     }
 
-    /// A request that grows beyond `client-query-buffer-limit` ends the connection.
+    /// Requests that grow beyond `client-query-buffer-limit`, a transaction's queue included, end the
+    /// connection.
     pub(super) fn check_input_limit(&mut self, id: ConnId) {
         let limit = self
             .config
@@ -126,13 +129,12 @@ impl Engine {
         let Some(conn) = self.clients.get(id) else {
             return;
         };
-        let held = conn.input.len();
+        let multi = conn.session.multi.as_ref();
+        let held = conn.input.len() + multi.map_or(0, |multi| multi.memory());
         if held as u64 > limit {
             self.observed.stats.query_limit_closes += 1;
-            self.doom(
-                id,
-                &format!("query buffer of {held} bytes is over the limit"),
-            );
+            let reason = format!("requests of {held} bytes are over the limit");
+            self.doom(id, LogLevel::Warning, &reason);
         }
     }
 
@@ -147,7 +149,8 @@ impl Engine {
         }
         let unknown = conn.session.flags.has(SessionFlags::UNAUTHENTICATED);
         if unknown && used > UNAUTHENTICATED_OUTPUT_BYTES {
-            self.doom(id, "output of an unauthenticated client is not read");
+            let reason = "output of an unauthenticated client is not read";
+            self.doom(id, LogLevel::Warning, reason);
             return;
         }
         let limit = self.config.limits.output_limit(conn.session.class());
@@ -163,10 +166,8 @@ impl Engine {
         let too_long = since.is_some_and(|since| now.minus(since) > soft_time);
         if over_hard || too_long {
             self.observed.stats.output_limit_closes += 1;
-            self.doom(
-                id,
-                &format!("output of {used} bytes is over the limits of its class"),
-            );
+            let reason = format!("output of {used} bytes is over the limits of its class");
+            self.doom(id, LogLevel::Warning, &reason);
         }
     }
 

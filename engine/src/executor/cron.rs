@@ -6,6 +6,7 @@ use crate::base::{ConnId, DbIndex, Micros, Now};
 use crate::config::Config;
 use crate::conn::SessionFlags;
 use crate::resp::ReplyBuf;
+use crate::seam::host::LogLevel;
 
 /// Records and segments that one cycle of active expiry may look at, at effort 1.
 const EXPIRE_STEPS: u32 = 20_000;
@@ -135,7 +136,7 @@ impl Engine {
             };
             let (id, idles) = (conn.id, self.is_idle(conn.id, now));
             if idles {
-                self.doom(id, "idle for longer than the timeout");
+                self.doom(id, LogLevel::Verbose, "idle for longer than the timeout");
             } else if self.clients.get(id).is_some_and(|conn| conn.unsent > 0) {
                 self.check_output_limit(now, id);
             }

@@ -93,6 +93,9 @@ impl Runner<'_> {
             return;
         }
         session.flags.set(SessionFlags::BLOCKED);
+        session
+            .flags
+            .put(SessionFlags::HAS_TIMEOUT, deadline.is_some());
         self.ctx.clients.blocked += 1;
         self.blocked.add(conn, on, deadline.unwrap_or(NEVER));
     }

@@ -21,7 +21,7 @@ impl Runner<'_> {
         if let Some(multi) = &mut session.multi
             && !multi.broken
         {
-            multi.queue.push(Queued {
+            multi.push(Queued {
                 command,
                 args: OwnedArgs::copy_of(args),
             });

@@ -10,6 +10,7 @@ use crate::command::CommandId;
 use crate::command::table::Unknown;
 use crate::conn::{Partial, SessionFlags};
 use crate::resp::{Args, Limits, Parser, ReplyBuf, Stop};
+use crate::seam::host::LogLevel;
 use crate::seam::machine::{Action, Outbox};
 use bytes::Bytes;
 use std::ops::Range;
@@ -129,6 +130,7 @@ impl Engine {
         word.truncate(len);
         partial.parser.supply(Bytes::from(word));
         self.run_partial(now, id, *partial, out);
+        self.check_input_limit(id);
     }
 
     /// Runs what a connection has kept, after it has been let go.
@@ -274,7 +276,7 @@ impl Engine {
     ) {
         let mut buffer = Vec::new();
         if buffer.try_reserve_exact(len + 2).is_err() {
-            self.doom(id, "no memory for a large argument");
+            self.doom(id, LogLevel::Warning, "no memory for a large argument");
             return;
         }
         buffer.extend_from_slice(&bytes[start..]);

@@ -141,6 +141,8 @@ impl ServerStats {
             started: kept.started,
             started_unix_secs: kept.started_unix_secs,
             poller: kept.poller,
+            // Who is active is told by the number of the turn.
+            turns: kept.turns,
             counters: kept.counters,
             peak_memory: kept.peak_memory,
             startup_memory: kept.startup_memory,

@@ -68,7 +68,8 @@ pub const SPECS: &[Spec] = &[Spec::new("client", -2, bare)
             ),
         sub("info", 2, info, "6.2.0")
             .flags(PLAIN)
-            .doc("", "Describes the connection in one line."),
+            .doc("", "Describes the connection in one line.")
+            .tips(&["nondeterministic_output"]),
         over_all("kill", -3, kill, "2.4.0")
             .doc("<ip:port | filter [filter ...]>", "Closes connections.")
             .history(&[

@@ -1,11 +1,11 @@
 //! CONFIG: settings read, changed, and written back to the file.
 
+use crate::command::ctx::Refusal;
 use crate::command::spec::Handler;
 use crate::command::{CmdError, Ctx, Group, Outcome, Spec};
 use crate::config::{Changes, SetError};
 use crate::conn::SessionFlags;
 use crate::resp::Args;
-use crate::seam::host::Refusal;
 
 const EVERYWHERE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 
@@ -126,7 +126,7 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             // What the process had taken over already goes back as well.
             if let Err(Refusal(why)) = ctx.host.reconfigure(ctx.config) {
                 let line = format!("Cannot go back to the old configuration: {why}");
-                ctx.host.log(crate::seam::host::LogLevel::Warning, &line);
+                ctx.host.log(crate::command::ctx::LogLevel::Warning, &line);
             }
             return Err(refused(SetError::refused(name, why)));
         }

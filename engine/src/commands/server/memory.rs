@@ -1,11 +1,11 @@
 //! MEMORY: what keys and the server use, and whether that looks healthy.
 
 use super::info::{difference, ratio};
+use crate::command::ctx::ProcessFacts;
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::{Db, Entry};
 use crate::resp::Args;
-use crate::seam::host::ProcessFacts;
 use dovetail_memory::Body;
 
 /// The rows.

@@ -1,10 +1,10 @@
 //! SHUTDOWN: the end of the process.
 
+use crate::command::ctx::LogLevel;
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, Outcome, Spec};
 use crate::config::ShutdownOptions;
 use crate::resp::Args;
-use crate::seam::host::LogLevel;
 
 /// The rows.
 pub const SPECS: &[Spec] = &[Spec::new("shutdown", -1, shutdown)

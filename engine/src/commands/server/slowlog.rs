@@ -3,7 +3,7 @@
 use crate::base::number::parse_i64;
 use crate::command::options::is;
 use crate::command::spec::Handler;
-use crate::command::{CmdError, Ctx, Group, Outcome, Spec};
+use crate::command::{CmdError, Ctx, Flags, Group, Outcome, Spec};
 use crate::observe::slowlog::{SlowEntry, SlowLog};
 use crate::resp::Args;
 
@@ -16,7 +16,7 @@ const TYPE: &str = "<SLOW | LARGE-REQUEST | LARGE-REPLY>";
 const fn sub(name: &'static str, arity: i16, run: Handler, since: &'static str) -> Spec {
     Spec::new(name, arity, run)
         .of(Group::Server, since, COST)
-        .flags(super::ADMIN)
+        .flags(Flags::ADMIN.and(super::ALWAYS))
 }
 
 /// The rows.

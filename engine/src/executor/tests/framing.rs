@@ -145,6 +145,36 @@ fn after_quit_nothing_is_run() {
     assert_eq!(rig.say(two, &["GET k"]), "$1\r\n1\r\n");
 }
 
+#[test]
+fn requests_over_the_limit_close_whether_they_are_whole_or_queued() {
+    for queued in [false, true] {
+        let limit: (&[u8], &[u8]) = (b"client-query-buffer-limit", b"1mb");
+        let mut rig = Rig::with(parts_with(&[limit]));
+        let one = rig.connect();
+        let word = wire(&[b"ECHO", &[b'x'; 10_000]]);
+        if queued {
+            rig.say(one, &["MULTI"]);
+        } else {
+            rig.send(one, b"*1000\r\n");
+        }
+        let piece = if queued {
+            &word
+        } else {
+            &word[b"*2\r\n".len()..]
+        };
+        for _ in 0..99 {
+            rig.send(one, piece);
+        }
+        rig.turn();
+        assert!(!rig.is_closed(one));
+        for _ in 0..10 {
+            rig.send(one, piece);
+        }
+        rig.turn();
+        assert!(rig.is_closed(one));
+    }
+}
+
 /// One request, well-formed or not, of those whose answers depend on nothing but what was sent.
 fn some_request(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let below = |rng: &mut Rng, bound: u64| usize::try_from(rng.below(bound)).unwrap();

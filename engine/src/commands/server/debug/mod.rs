@@ -7,11 +7,11 @@ mod protocol;
 use super::digest;
 use crate::base::DbIndex;
 use crate::base::number::{parse_double, parse_i64};
+use crate::command::ctx::LogLevel;
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Group, Outcome, Spec};
 use crate::keyspace::{Deadline, Entry};
 use crate::resp::Args;
-use crate::seam::host::LogLevel;
 use crate::value::string::{self, TAG_WHOLE, Text, body_of};
 use std::ops::RangeInclusive;
 

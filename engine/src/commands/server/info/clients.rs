@@ -1,7 +1,7 @@
 //! The section clients.
 
 use super::{Fields, View};
-use crate::conn::PauseScope;
+use crate::conn::{PauseScope, SessionFlags};
 
 /// Connections, and what they wait for.
 pub(super) fn clients(view: &View<'_, '_>, out: &mut Fields) {
@@ -13,6 +13,13 @@ pub(super) fn clients(view: &View<'_, '_>, out: &mut Fields) {
         .filter(|conn| !conn.session.watched.is_empty())
         .count();
     let watched: usize = ctx.keyspace.iter().map(|db| db.watched_keys()).sum();
+    let is_timed = |flags: SessionFlags| {
+        flags.has(SessionFlags::BLOCKED) && flags.has(SessionFlags::HAS_TIMEOUT)
+    };
+    let timed = all
+        .iter()
+        .filter(|conn| is_timed(conn.session.flags))
+        .count();
     out.put("connected_clients", ctx.clients.len());
     out.put("cluster_connections", 0);
     out.put("maxclients", ctx.config.limits.maxclients);
@@ -22,6 +29,7 @@ pub(super) fn clients(view: &View<'_, '_>, out: &mut Fields) {
     out.put("tracking_clients", 0);
     out.put("pubsub_clients", ctx.pubsub.subscribers);
     out.put("watching_clients", watching);
+    out.put("clients_in_timeout_table", timed);
     out.put("total_watched_keys", watched);
     out.put("total_blocking_keys", 0);
     out.put("total_blocking_keys_on_nokey", 0);

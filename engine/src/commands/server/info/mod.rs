@@ -9,9 +9,9 @@ mod memory;
 mod server;
 mod stats;
 
+use crate::command::ctx::ProcessFacts;
 use crate::command::{Ctx, Group, Outcome, Spec};
 use crate::resp::Args;
-use crate::seam::host::ProcessFacts;
 use std::fmt::{Display, Write};
 
 /// The rows.
