@@ -421,6 +421,15 @@ modules
 _
 
 # hello: errors change nothing
+> CLIENT SETNAME old
++OK
+> HELLO 3 SETNAME new FOO
+-ERR Syntax error in HELLO option 'FOO'
+> HELLO 3 SETNAME new AUTH nosuch x
+-WRONGPASS invalid username-password pair or user is disabled.
+> CLIENT GETNAME
+$3
+old
 > HELLO 1
 -NOPROTO unsupported protocol version
 > HELLO 4

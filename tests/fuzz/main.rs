@@ -242,8 +242,8 @@ fn great_promises_take_no_memory(stage: &Stage) -> Result<()> {
         let info = watcher.say("INFO memory")?.text();
         let used = info
             .lines()
-            .find_map(|line| line.strip_prefix("used_memory:"));
-        Ok(used.context("used_memory")?.parse()?)
+            .find_map(|line| line.strip_prefix("used_memory_rss:"));
+        Ok(used.context("used_memory_rss")?.parse()?)
     };
     let before = used()?;
     let mut clients = Vec::new();

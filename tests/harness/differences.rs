@@ -27,9 +27,9 @@ enum Change {
         oracle: &'static str,
         wanted: &'static [&'static str],
     },
-    /// This error text is as good as the oracle's reply where `when` holds.
+    /// These error texts are as good as the oracle's reply where `when` holds.
     Also {
-        text: &'static str,
+        texts: &'static [&'static str],
         when: fn(&[Vec<u8>]) -> bool,
     },
     /// An error that quotes an argument with a NUL in it may quote it whole.
@@ -77,8 +77,21 @@ pub const DIFFERENCES: &[Difference] = &[
         command: "SCAN",
         reason: "signs, spaces and an empty word made a cursor once; newer servers refuse them",
         change: Change::Also {
-            text: "ERR invalid cursor",
+            texts: &["ERR invalid cursor"],
             when: has_odd_cursor,
+        },
+    },
+    Difference {
+        command: "CLIENT LIST",
+        reason: "filters may be combined since Valkey 9: what ends a list of ids is read otherwise",
+        change: Change::Also {
+            texts: &[
+                "ERR syntax error",
+                "ERR Invalid client ID",
+                "ERR client-id should be greater than 0",
+                "ERR Unknown client type 'TYPE'",
+            ],
+            when: has_odd_filters,
         },
     },
     Difference {
@@ -120,8 +133,9 @@ pub fn wanted(args: &[Vec<u8>], subject: &Value, oracle: &Value) -> Value {
                     };
                 }
             }
-            Change::Also { text, when } => {
-                if when(args) && subject == &Value::Error(text.as_bytes().to_vec()) {
+            Change::Also { texts, when } => {
+                let is = |text: &&str| subject == &Value::Error(text.as_bytes().to_vec());
+                if when(args) && texts.iter().any(is) {
                     return subject.clone();
                 }
             }
@@ -156,6 +170,21 @@ fn concerns(command: &str, args: &[Vec<u8>]) -> bool {
 fn has_odd_cursor(args: &[Vec<u8>]) -> bool {
     args.get(1)
         .is_some_and(|word| word.is_empty() || !word.iter().all(u8::is_ascii_digit))
+}
+
+/// True when CLIENT LIST gets a filter twice, or an id that is no positive number.
+fn has_odd_filters(args: &[Vec<u8>]) -> bool {
+    let is_id = |word: &[u8]| {
+        let number = std::str::from_utf8(word)
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok());
+        number.is_some_and(|number| number > 0 && number.to_string().as_bytes() == word)
+    };
+    match args.get(2..).unwrap_or_default() {
+        [filter, ids @ ..] if filter.eq_ignore_ascii_case(b"ID") => !ids.iter().all(|id| is_id(id)),
+        [filter, value, ..] => filter.eq_ignore_ascii_case(value),
+        _ => false,
+    }
 }
 
 /// The first three words of an error.

@@ -124,11 +124,11 @@ pub fn choose(name: &str) -> Result<&'static PollerEntry, NoPoller> {
 /// Runs `machine` from one poller to the next until it is finished.
 ///
 /// `sockets` carries the waker with which threads and signals end a wait: [`Sockets::new`].
-/// A poller that the machine asks for and that is refused by the kernel is passed over: the loop
-/// goes on with the one it has.
+/// A poller that the machine asks for and that the kernel then refuses is passed over: the loop
+/// goes on with the one it had.
 ///
 /// # Errors
-/// When a poller cannot be opened, cannot take the sockets over, or can no longer wait.
+/// When the first poller cannot be opened, or one can no longer wait.
 pub fn run_machine(
     first: &'static PollerEntry,
     sockets: Sockets,
@@ -136,7 +136,7 @@ pub fn run_machine(
     machine: &mut dyn Machine,
     surroundings: &mut dyn Surroundings<Door>,
 ) -> Result<(), Fault> {
-    let mut entry = first;
+    let (mut entry, mut before) = (first, None);
     let mut start = Start::Adopted(sockets, Carried::default());
     loop {
         match (entry.run)(start, expected, machine, surroundings)? {
@@ -146,11 +146,44 @@ pub fn run_machine(
                 sockets,
                 carried,
             } => {
-                if let Ok(next) = choose(to) {
-                    entry = next;
-                }
+                before = Some(entry);
+                entry = choose(to).unwrap_or(entry);
+                start = Start::Adopted(sockets, carried);
+            }
+            Ended::Unopened {
+                sockets,
+                carried,
+                fault,
+            } => {
+                entry = before.take().ok_or(fault)?;
                 start = Start::Adopted(sockets, carried);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_and_none_is_auto() {
+        for (at, entry) in POLLERS.iter().enumerate() {
+            assert_ne!(entry.name, AUTO);
+            assert!(POLLERS[..at].iter().all(|other| other.name != entry.name));
+        }
+    }
+
+    #[test]
+    fn a_name_is_taken_or_refused_and_auto_is_the_first_that_works() {
+        assert_eq!(choose("poll").unwrap().name, "poll");
+        assert_eq!(choose("kqueue").unwrap_err(), NoPoller::Unknown);
+        let first = POLLERS
+            .iter()
+            .find(|entry| (entry.probe)().is_ok())
+            .unwrap();
+        assert_eq!(choose(AUTO).unwrap().name, first.name);
+        let text = NoPoller::Unknown.to_string();
+        assert!(POLLERS.iter().all(|entry| text.contains(entry.name)));
     }
 }

@@ -21,7 +21,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Bytes of the shared receive buffer.
-const SCRATCH_BYTES: usize = 16 * 1024;
+const SCRATCH_BYTES: usize = 64 * 1024;
 /// How long a listener rests after accepting has failed, unless a connection closes before.
 const REST: Micros = Micros::from_millis(100);
 /// The slot part of tokens that name no connection.
@@ -345,22 +345,19 @@ impl<S: ReadySource> Readiness<S> {
     }
 
     /// Asks resting listeners again once their time has come.
-    fn rouse(&mut self) -> Result<(), Fault> {
-        if self
-            .rest_until
-            .is_none_or(|until| until > clock::monotonic())
-        {
-            return Ok(());
+    fn rouse(&mut self) {
+        let now = || clock::monotonic();
+        if self.rest_until.is_none_or(|until| until > now()) {
+            return;
         }
         self.rest_until = None;
-        for door in self.sockets.doors.iter_mut().filter(|door| door.is_resting) {
-            self.calls.syscalls += 1;
-            let (fd, token) = (door.fd.as_fd(), door_token(door.id));
-            self.source
-                .change(fd, token, Interest::NONE, Interest::READ)?;
-            door.is_resting = false;
+        for at in 0..self.sockets.doors.len() {
+            if self.sockets.doors[at].is_resting && self.adopt_door(at).is_err() {
+                // It may fit once others have gone.
+                self.sockets.doors[at].is_resting = true;
+                self.rest_until = Some(now().plus(REST));
+            }
         }
-        Ok(())
     }
 
     /// Ends what was to end gracefully and has nothing to send.
@@ -442,11 +439,12 @@ impl<S: ReadySource> Readiness<S> {
     fn adopt_door(&mut self, at: usize) -> Result<(), Fault> {
         let door = &mut self.sockets.doors[at];
         Self::make_room(&mut door.fd)?;
-        door.is_resting = false;
         self.calls.syscalls += 1;
         let (fd, token) = (door.fd.as_fd(), door_token(door.id));
         self.source
-            .change(fd, token, Interest::NONE, Interest::READ)
+            .change(fd, token, Interest::NONE, Interest::READ)?;
+        door.is_resting = false;
+        Ok(())
     }
 
     fn adopt_conn(&mut self, id: ConnId) {
@@ -582,7 +580,15 @@ impl<S: ReadySource> Poller for Readiness<S> {
         );
         self.sockets = sockets;
         for at in 0..self.sockets.doors.len() {
-            self.adopt_door(at)?;
+            if let Err(fault) = self.adopt_door(at) {
+                let door = &mut self.sockets.doors[at];
+                door.is_resting = true;
+                let listener = door.id;
+                self.rest_until = Some(clock::monotonic().plus(REST));
+                self.sockets
+                    .owed
+                    .push_back(Owed::AcceptFailed { listener, fault });
+            }
         }
         for id in self.sockets.table.ids() {
             self.adopt_conn(id);
@@ -647,7 +653,7 @@ impl<S: ReadySource> Poller for Readiness<S> {
 
     fn wait(&mut self, patience: Patience) -> Result<(), Fault> {
         self.settle_ending();
-        self.rouse()?;
+        self.rouse();
         self.arm_bell()?;
         self.ready.clear();
         self.at = 0;

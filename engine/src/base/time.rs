@@ -62,6 +62,16 @@ pub struct Now {
 }
 
 impl Now {
+    /// The later of two readings.
+    #[must_use]
+    pub fn max_of(self, other: Self) -> Self {
+        if self.monotonic > other.monotonic {
+            self
+        } else {
+            other
+        }
+    }
+
     /// The wall clock in milliseconds, as key deadlines count.
     #[must_use]
     pub const fn unix_ms(self) -> u64 {

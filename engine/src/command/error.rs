@@ -41,12 +41,12 @@ pub enum CmdError {
     InvalidCursor,
     /// Wrong number of words for this command (full name).
     Arity(Box<str>),
-    /// A subcommand that the container (second) does not have.
-    UnknownSubcommand(Box<str>, Box<str>),
     /// Not before AUTH.
     NoAuth,
     /// Any other text, prefix included.
     Text(Cow<'static, str>),
+    /// Any other text that repeats bytes of the client's, prefix included.
+    Bytes(Box<[u8]>),
 }
 
 impl CmdError {
@@ -60,6 +60,21 @@ impl CmdError {
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Cow::Owned(text.into()))
+    }
+
+    /// An error that repeats a word of the client's, prefix included in `before`.
+    #[must_use]
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {
+        Self::Bytes([before.as_bytes(), word, after.as_bytes()].concat().into())
+    }
+
+    /// The whole line, prefix included.
+    #[must_use]
+    pub fn line(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Bytes(line) => Cow::Borrowed(line),
+            _ => Cow::Owned(self.to_string().into_bytes()),
+        }
     }
 }
 
@@ -87,11 +102,8 @@ impl fmt::Display for CmdError {
             Self::Arity(command) => {
                 return write!(out, "ERR wrong number of arguments for '{command}' command");
             }
-            Self::UnknownSubcommand(sub, container) => {
-                let container = container.to_uppercase();
-                return write!(out, "ERR unknown subcommand '{sub}'. Try {container} HELP.");
-            }
             Self::Text(text) => text,
+            Self::Bytes(line) => return out.write_str(&String::from_utf8_lossy(line)),
         };
         out.write_str(text)
     }
@@ -110,11 +122,8 @@ mod tests {
             arity.to_string(),
             "ERR wrong number of arguments for 'config|get' command"
         );
-        let unknown = CmdError::UnknownSubcommand("NOSUCH".into(), "config".into());
-        assert_eq!(
-            unknown.to_string(),
-            "ERR unknown subcommand 'NOSUCH'. Try CONFIG HELP."
-        );
+        let quoting = CmdError::quoting("ERR No such user '", b"\xff", "'");
+        assert_eq!(&*quoting.line(), b"ERR No such user '\xff'");
         let expire = CmdError::InvalidExpire("set".into());
         assert_eq!(
             expire.to_string(),

@@ -5,7 +5,7 @@
 use crate::base::DbIndex;
 use crate::base::number::parse_i64;
 use crate::command::modes::{unsubscribe_all, unwatch_all};
-use crate::command::options::is;
+use crate::command::options::{integer_within, is};
 use crate::command::{CmdError, Ctx, Flags, Group, Options, Outcome, Spec};
 use crate::config::REDIS_VERSION;
 use crate::conn::SessionFlags;
@@ -137,10 +137,11 @@ fn hello(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         } else if is(word, "setname") && options.left() >= 1 {
             name = Some(checked_name(options.value()?)?);
         } else {
-            let word = String::from_utf8_lossy(word);
-            return Err(CmdError::text(format!(
-                "ERR Syntax error in HELLO option '{word}'"
-            )));
+            return Err(CmdError::quoting(
+                "ERR Syntax error in HELLO option '",
+                word,
+                "'",
+            ));
         }
     }
     if let Some((user, password)) = login {
@@ -254,8 +255,7 @@ fn reset(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 
 /// SELECT index
 fn select(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let index = parse_i64(args.get(1)).and_then(|index| i32::try_from(index).ok());
-    let index = index.ok_or(CmdError::NotInteger)?;
+    let index = integer_within(args.get(1), i32::MIN.into(), i32::MAX.into())?;
     let db = u32::try_from(index).ok().map(DbIndex);
     let db = db.filter(|db| db.index() < ctx.keyspace.count());
     ctx.select(db.ok_or(CmdError::DbOutOfRange)?);

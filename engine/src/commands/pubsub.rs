@@ -292,7 +292,12 @@ fn remove_all(ctx: &mut Ctx<'_>, topic: Topic) {
 
 fn list(ctx: &mut Ctx<'_>, topic: Topic, args: &Args<'_>) -> Outcome {
     if args.len() > 3 {
-        return Err(CmdError::Arity(ctx.command_name().into()));
+        let text: [&[u8]; 3] = [
+            b"ERR unknown subcommand or wrong number of arguments for '",
+            args.get(1),
+            b"'. Try PUBSUB HELP.",
+        ];
+        return Err(CmdError::Bytes(text.concat().into()));
     }
     let pattern = args.try_get(2);
     let names = ctx.pubsub.names(topic);

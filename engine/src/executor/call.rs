@@ -188,9 +188,12 @@ impl Runner<'_> {
     /// Writes an error reply and counts it.
     #[cold]
     pub(super) fn answer_error(&mut self, error: &CmdError) {
-        let text = error.to_string();
-        self.ctx.observed.stats.count_error(&text);
-        self.ctx.reply.error(text.as_bytes());
+        let line = error.line();
+        self.ctx
+            .observed
+            .stats
+            .count_error(&String::from_utf8_lossy(&line));
+        self.ctx.reply.error(&line);
     }
 
     /// Carries on what the keyspace has left behind: expiries, watchers, notifications.
@@ -286,13 +289,12 @@ impl Runner<'_> {
                 self.refuse(command, &CmdError::Arity(name))
             }
             Err(Unknown::Subcommand(container)) => {
-                let sub = String::from_utf8_lossy(args.get(1))
-                    .chars()
-                    .take(128)
-                    .collect::<String>();
-                let container = self.ctx.commands.row(container).full_name.clone();
+                let container = self.ctx.commands.row(container).full_name.to_uppercase();
+                let hint = format!("'. Try {container} HELP.");
+                let sub = args.get(1);
+                let sub = &sub[..sub.len().min(UNKNOWN_WORDS_BYTES)];
                 self.break_transaction();
-                self.refusal(&CmdError::UnknownSubcommand(sub.into(), container))
+                self.refusal(&CmdError::quoting("ERR unknown subcommand '", sub, &hint))
             }
             Err(Unknown::Command) => {
                 let name = args.get(0);
@@ -300,7 +302,7 @@ impl Runner<'_> {
                     return self.close_http();
                 }
                 self.break_transaction();
-                self.refusal(&CmdError::text(unknown_command(args)))
+                self.refusal(&CmdError::Bytes(unknown_command(args)))
             }
         }
     }
@@ -319,18 +321,26 @@ impl Runner<'_> {
 }
 
 /// The error for a name that is no command; its words are repeated up to a length.
-fn unknown_command(args: &Args<'_>) -> String {
-    let name = String::from_utf8_lossy(&args.get(0)[..args.get(0).len().min(128)]).into_owned();
-    let mut words = String::new();
+fn unknown_command(args: &Args<'_>) -> Box<[u8]> {
+    let name = args.get(0);
+    let mut words = Vec::new();
     for word in args.iter_from(1) {
         if words.len() >= UNKNOWN_WORDS_BYTES {
             break;
         }
         let room = UNKNOWN_WORDS_BYTES - words.len();
-        let word = String::from_utf8_lossy(&word[..word.len().min(room)]).into_owned();
-        words.push_str(&format!("'{word}' "));
+        words.push(b'\'');
+        words.extend_from_slice(&word[..word.len().min(room)]);
+        words.extend_from_slice(b"' ");
     }
-    format!("ERR unknown command '{name}', with args beginning with: {words}")
+    let name = &name[..name.len().min(128)];
+    let parts: [&[u8]; 4] = [
+        b"ERR unknown command '",
+        name,
+        b"', with args beginning with: ",
+        &words,
+    ];
+    parts.concat().into()
 }
 
 /// Commands that a RESP2 connection may send while it is subscribed to something.

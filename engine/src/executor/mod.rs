@@ -159,6 +159,7 @@ impl Engine {
 
     /// Lends a handler everything, for connection `conn`, with its reply going to `buf`.
     fn lend<'a>(&'a mut self, now: Now, conn: ConnId, buf: &'a mut ReplyBuf) -> Runner<'a> {
+        let now = self.keyspace.now().max_of(now);
         let (db, protocol, touching) = match self.clients.get(conn) {
             Some(row) => {
                 let no_touch = row.session.flags.has(crate::conn::SessionFlags::NO_TOUCH);

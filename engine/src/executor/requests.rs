@@ -9,7 +9,7 @@ use crate::base::{ConnId, Now};
 use crate::command::CommandId;
 use crate::command::table::Unknown;
 use crate::conn::{Partial, SessionFlags};
-use crate::resp::{Args, Limits, Parser, ReplyBuf, Stop};
+use crate::resp::{Args, Limits, Parser, ProtocolError, ReplyBuf, Stop};
 use crate::seam::host::LogLevel;
 use crate::seam::machine::{Action, Outbox};
 use bytes::Bytes;
@@ -67,6 +67,34 @@ enum RunEnd {
     Over,
 }
 
+/// Bytes whose requests have been run.
+enum Chunk<'a> {
+    /// The poller's.
+    Lent(&'a [u8]),
+    /// The connection's.
+    Owned(Vec<u8>),
+}
+
+impl Chunk<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+
+    /// What begins at `from`, to be kept.
+    fn rest(self, from: usize) -> Vec<u8> {
+        match self {
+            Self::Lent(bytes) => bytes[from..].to_vec(),
+            Self::Owned(mut bytes) => {
+                bytes.drain(..from);
+                bytes
+            }
+        }
+    }
+}
+
 impl Engine {
     /// Bytes have arrived.
     pub(super) fn on_received(&mut self, now: Now, id: ConnId, bytes: &mut [u8], out: &mut Outbox) {
@@ -96,9 +124,9 @@ impl Engine {
             }
             None => {
                 let mut parser = std::mem::take(&mut self.parser);
-                parser.rebase(0);
+                debug_assert_eq!(parser.position(), 0, "a parser is kept between buffers");
                 let end = self.run_requests(now, id, bytes, &mut parser, out);
-                self.keep_rest(id, end, bytes, parser, out);
+                self.keep_rest(id, end, Chunk::Lent(bytes), parser, out);
             }
             Some(mut partial) => {
                 partial.bytes.extend_from_slice(bytes);
@@ -153,52 +181,7 @@ impl Engine {
             ..
         } = partial;
         let end = self.run_requests(now, id, &mut bytes, &mut parser, out);
-        match end {
-            RunEnd::Unfinished(from) if from > 0 || !bytes.is_empty() => {
-                bytes.drain(..from);
-                parser.cut(from);
-                if bytes.is_empty() {
-                    self.parser = parser;
-                } else {
-                    self.put_back(
-                        id,
-                        Box::new(Partial {
-                            bytes,
-                            parser,
-                            ..Partial::default()
-                        }),
-                    );
-                }
-            }
-            RunEnd::Held { words, start, end } => {
-                bytes.drain(..start);
-                parser.hold(words, start, end);
-                self.put_back(
-                    id,
-                    Box::new(Partial {
-                        bytes,
-                        parser,
-                        ..Partial::default()
-                    }),
-                );
-            }
-            RunEnd::Halted(from) if from == bytes.len() => {}
-            RunEnd::Halted(from) => {
-                bytes.drain(..from);
-                self.put_back(
-                    id,
-                    Box::new(Partial {
-                        bytes,
-                        ..Partial::default()
-                    }),
-                );
-            }
-            RunEnd::Large { begun, start, len } => {
-                self.begin_fill(id, &bytes, (begun, start, len), parser, out);
-            }
-            RunEnd::Unfinished(_) => self.parser = parser,
-            RunEnd::Over => {}
-        }
+        self.keep_rest(id, end, Chunk::Owned(bytes), parser, out);
     }
 
     fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
@@ -209,60 +192,42 @@ impl Engine {
         }
     }
 
-    /// Copies what is left of a chunk into the connection.
+    /// Keeps what is left of a chunk with the connection.
     fn keep_rest(
         &mut self,
         id: ConnId,
         end: RunEnd,
-        bytes: &[u8],
+        chunk: Chunk<'_>,
         mut parser: Parser,
         out: &mut Outbox,
     ) {
-        match end {
-            RunEnd::Unfinished(from) if from == bytes.len() => {
-                parser.rebase(0);
-                self.parser = parser;
-            }
+        let len = chunk.bytes().len();
+        let (from, parser) = match end {
             RunEnd::Unfinished(from) => {
                 parser.cut(from);
-                let bytes = bytes[from..].to_vec();
-                self.put_back(
-                    id,
-                    Box::new(Partial {
-                        bytes,
-                        parser,
-                        ..Partial::default()
-                    }),
-                );
+                if from == len {
+                    self.parser = parser;
+                    return;
+                }
+                (from, parser)
             }
             RunEnd::Held { words, start, end } => {
-                let bytes = bytes[start..].to_vec();
                 parser.hold(words, start, end);
-                self.put_back(
-                    id,
-                    Box::new(Partial {
-                        bytes,
-                        parser,
-                        ..Partial::default()
-                    }),
-                );
+                (start, parser)
             }
-            RunEnd::Halted(from) if from == bytes.len() => {}
-            RunEnd::Halted(from) => {
-                let bytes = bytes[from..].to_vec();
-                self.put_back(
-                    id,
-                    Box::new(Partial {
-                        bytes,
-                        ..Partial::default()
-                    }),
-                );
-            }
+            RunEnd::Halted(from) if from < len => (from, Parser::default()),
             RunEnd::Large { begun, start, len } => {
-                self.begin_fill(id, bytes, (begun, start, len), parser, out);
+                return self.begin_fill(id, chunk.bytes(), (begun, start, len), parser, out);
             }
-            RunEnd::Over => {}
-        }
+            RunEnd::Halted(_) | RunEnd::Over => return,
+        };
+        let bytes = chunk.rest(from);
+        let partial = Partial {
+            bytes,
+            parser,
+            ..Partial::default()
+        };
+        self.put_back(id, Box::new(partial));
     }
 
     /// Has a large word received into its final buffer.
@@ -331,7 +296,7 @@ impl Engine {
                 Stop::NeedMore => break RunEnd::Unfinished(begun),
                 Stop::Large { start, len } => break RunEnd::Large { begun, start, len },
                 Stop::Bad(error) => {
-                    self.refuse_bytes(id, &error.to_string(), &mut output);
+                    self.refuse_bytes(id, error, &mut output);
                     break RunEnd::Over;
                 }
             }
@@ -413,7 +378,7 @@ impl Engine {
     }
 
     /// Answers bytes that are no request, and closes.
-    fn refuse_bytes(&mut self, id: ConnId, reason: &str, output: &mut ReplyBuf) {
+    fn refuse_bytes(&mut self, id: ConnId, error: ProtocolError, output: &mut ReplyBuf) {
         let flags = self
             .clients
             .get(id)
@@ -424,7 +389,7 @@ impl Engine {
                 buf: output,
                 protocol: Default::default(),
             };
-            reply.error(format!("ERR {reason}").as_bytes());
+            reply.error(&error.line());
         }
         self.observed.stats.count_error("ERR");
         self.clients.close_after_reply(id);

@@ -43,6 +43,7 @@ pub struct KeyspaceStats {
 pub struct Keyspace {
     dbs: Vec<Db>,
     clock: Rc<Clock>,
+    now: Now,
     hasher: RandomState,
     pages: Rc<dyn PageSource>,
     /// Counts for INFO; see also each [`Db`].
@@ -78,6 +79,7 @@ impl Keyspace {
         Self {
             dbs,
             clock,
+            now: Now::default(),
             hasher,
             pages,
             stats: KeyspaceStats::default(),
@@ -144,8 +146,19 @@ impl Keyspace {
     }
 
     /// Tells what time it is; called at the first event of a wake.
+    ///
+    /// Within a wake time may have been moved on (DEBUG SLEEP); it is not turned back.
     pub fn set_now(&mut self, now: Now) {
-        self.clock.set(now);
+        if now.monotonic >= self.now.monotonic {
+            self.now = now;
+            self.clock.set(now);
+        }
+    }
+
+    /// The instant that was last told.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
     }
 
     /// Notes that `event` of class `class` happened to `key`, if anybody wants to hear of it.

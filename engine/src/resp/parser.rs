@@ -55,6 +55,21 @@ pub enum ProtocolError {
     UnauthenticatedLength,
 }
 
+impl ProtocolError {
+    /// The line as it is sent, prefix included; the offending byte stands in it as it came.
+    #[must_use]
+    pub fn line(self) -> Vec<u8> {
+        match self {
+            Self::ExpectedDollar(byte) => {
+                let mut line = b"ERR Protocol error: expected '$', got '".to_vec();
+                line.extend([byte, b'\'']);
+                line
+            }
+            other => format!("ERR {other}").into_bytes(),
+        }
+    }
+}
+
 impl fmt::Display for ProtocolError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Protocol error: ")?;
@@ -123,12 +138,6 @@ impl Parser {
     #[inline]
     pub fn position(&self) -> usize {
         self.pos
-    }
-
-    /// Starts at the beginning of another buffer, in the middle of a request or not. Words found so
-    /// far must lie where they lay.
-    pub fn rebase(&mut self, pos: usize) {
-        self.pos = pos;
     }
 
     /// Tells that the first `by` bytes of the buffer are gone; complete requests are forgotten.

@@ -77,6 +77,8 @@ impl Reply<'_> {
 
     /// An error; line ends inside become spaces, as real servers do.
     pub fn error(&mut self, text: &[u8]) {
+        let end = text.iter().rposition(|b| !matches!(b, b'\r' | b'\n'));
+        let text = &text[..end.map_or(0, |last| last + 1)];
         let out = self.buf.tail();
         out.push(b'-');
         out.extend(

@@ -38,6 +38,26 @@ pub enum Ended<Sockets> {
         /// Counters so far.
         carried: Carried,
     },
+    /// The poller could not be opened; what it was to adopt is untouched.
+    Unopened {
+        /// Everything in flight.
+        sockets: Sockets,
+        /// Counters so far.
+        carried: Carried,
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// What a turn has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The loop goes on.
+    Again,
+    /// The machine is finished.
+    Finished,
+    /// The machine wants to go on with this poller.
+    Switch(&'static str),
 }
 
 /// Runs `machine` over a poller of kind `P` until it is finished or wants another.
@@ -50,49 +70,106 @@ pub fn drive<P: Poller>(
     machine: &mut dyn Machine,
     surroundings: &mut dyn Surroundings<P::Door>,
 ) -> Result<Ended<P::Sockets>, Fault> {
-    let mut poller = P::open(expected)?;
-    let mut carried = Carried::default();
-    if let Start::Adopted(sockets, before) = start {
-        carried = before;
-        poller.adopt(sockets)?;
-    }
-    let mut out = Outbox::default();
-    machine.start(surroundings.now(), P::NAME, &mut out);
-    out.doors_changed = true;
+    let (mut poller, carried) = match (P::open(expected), start) {
+        (Ok(poller), Start::Fresh) => (poller, Carried::default()),
+        (Ok(mut poller), Start::Adopted(sockets, carried)) => {
+            poller.adopt(sockets)?;
+            (poller, carried)
+        }
+        (Err(fault), Start::Fresh) => return Err(fault),
+        (Err(fault), Start::Adopted(sockets, carried)) => {
+            return Ok(Ended::Unopened {
+                sockets,
+                carried,
+                fault,
+            });
+        }
+    };
+    let mut looping = Looping::begin(carried, machine, surroundings, P::NAME);
     loop {
-        settle(&mut poller, &mut out, surroundings);
+        match looping.turn(&mut poller, machine, surroundings)? {
+            Turn::Again => {}
+            Turn::Finished => return Ok(Ended::Finished),
+            Turn::Switch(to) => {
+                let carried = looping.end(&mut poller, surroundings);
+                return Ok(Ended::Switch {
+                    to,
+                    sockets: poller.release(),
+                    carried,
+                });
+            }
+        }
+    }
+}
+
+/// A loop between two turns, for those who turn it by hand.
+#[derive(Debug)]
+pub struct Looping {
+    out: Outbox,
+    carried: Carried,
+}
+
+impl Looping {
+    /// Starts the machine on the poller called `name`.
+    pub fn begin<Door>(
+        carried: Carried,
+        machine: &mut dyn Machine,
+        surroundings: &mut dyn Surroundings<Door>,
+        name: &'static str,
+    ) -> Self {
+        let mut out = Outbox::default();
+        machine.start(surroundings.now(), name, &mut out);
+        out.doors_changed = true;
+        Self { out, carried }
+    }
+
+    /// One wait, every event of it, and the replies.
+    ///
+    /// # Errors
+    /// When the poller can no longer wait.
+    pub fn turn<P: Poller>(
+        &mut self,
+        poller: &mut P,
+        machine: &mut dyn Machine,
+        surroundings: &mut dyn Surroundings<P::Door>,
+    ) -> Result<Turn, Fault> {
+        let Self { out, carried } = self;
+        settle(poller, out, surroundings);
         let now = surroundings.now();
         poller.wait(machine.patience(now))?;
         let now = surroundings.now();
-        out.counters.waits = carried.waits + 1;
-        out.counters.calls = sum(carried.calls, poller.calls());
         carried.waits += 1;
+        out.counters.waits = carried.waits;
+        out.counters.calls = sum(carried.calls, poller.calls());
         while let Some(event) = poller.next() {
             carried.events += 1;
-            machine.on_event(now, event, &mut out);
+            machine.on_event(now, event, out);
             if !out.actions.is_empty() {
-                act(&mut poller, &mut out);
+                act(poller, out);
             }
         }
         out.counters.events = carried.events;
-        machine.end_turn(now, &mut out);
+        machine.end_turn(now, out);
         machine.replies(&mut |conn, reply| {
             poller.send(conn, reply);
             poller.unsent(conn)
         });
-        act(&mut poller, &mut out);
+        act(poller, out);
         if machine.is_finished() {
-            return Ok(Ended::Finished);
+            return Ok(Turn::Finished);
         }
-        if let Some(to) = out.switch_to.take() {
-            settle(&mut poller, &mut out, surroundings);
-            carried.calls = sum(carried.calls, poller.calls());
-            return Ok(Ended::Switch {
-                to,
-                sockets: poller.release(),
-                carried,
-            });
-        }
+        Ok(out.switch_to.take().map_or(Turn::Again, Turn::Switch))
+    }
+
+    /// Hands over what the machine has asked for, before the poller gives its sockets up.
+    pub fn end<P: Poller>(
+        mut self,
+        poller: &mut P,
+        surroundings: &mut dyn Surroundings<P::Door>,
+    ) -> Carried {
+        settle(poller, &mut self.out, surroundings);
+        self.carried.calls = sum(self.carried.calls, poller.calls());
+        self.carried
     }
 }
 

@@ -225,14 +225,16 @@ pub trait Poller: Sized {
     fn next(&mut self) -> Option<Event<'_>>;
     /// Takes a reply whole and leaves the buffer empty: no copy. At most once a connection a turn.
     fn send(&mut self, conn: ConnId, reply: &mut ReplyBuf);
-    /// Bytes taken by `send` and not yet gone.
+    /// Bytes that `send` took and the kernel has refused so far; [`Event::Drained`] says when they
+    /// have left. What a ring has queued and not tried yet is not counted.
     fn unsent(&self, conn: ConnId) -> usize;
     /// Receives straight into `buffer` until its length is `wanted`: a large value is copied once,
     /// by the kernel. No `Received` for `conn` until [`Event::Filled`].
     fn fill(&mut self, conn: ConnId, buffer: Vec<u8>, wanted: usize);
     /// Stops or resumes reading.
     fn pause(&mut self, conn: ConnId, reading: Reading);
-    /// Ends the connection. The peer learns at once; the slot is free only when
+    /// Ends the connection; a graceful end still sends what is given to `send` in the same turn,
+    /// and so does the peer's own end of its stream. The peer learns at once; the slot is free only when
     /// [`Event::Closed`] says that the kernel holds nothing of it. Asking twice is allowed and
     /// `Now` hastens a graceful close.
     fn close(&mut self, conn: ConnId, how: Close);

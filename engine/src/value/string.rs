@@ -216,3 +216,6 @@ pub fn encoding(entry: EntryRef<'_, Value>) -> &'static str {
         _ => "raw",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,7 +218,7 @@ pub(super) const ROWS: &[Row] = &[
     alone(
         Connection,
         1,
-        "HELLO (2|3) (AUTH default|AUTH|SETNAME|FOO|AUTH x y|SETNAME {name} BAR)",
+        "HELLO (2|3) (AUTH default|AUTH|SETNAME|FOO|AUTH x y|FOO SETNAME {name})",
     ),
     alone(Connection, 1, "RESET"),
     free(Connection, 1, "AUTH ({junk}|default) [{junk}]"),
@@ -283,17 +283,17 @@ pub(super) const ROWS: &[Row] = &[
         "CONFIG SET timeout 0 (timeout 0|nosuch 1|databases 3|port 99999999)",
     ),
     free(Server, 1, "CONFIG ({junk}|HELP|RESETSTAT|REWRITE) [{junk}]"),
-    free(
+    alone(
         Server,
         1,
         "COMMAND GETKEYS (GET {k}|MSET <{k} {v}>|SET {k} {v}|DEL <{k}>|PING|{junk})",
     ),
-    free(
+    alone(
         Server,
         1,
         "COMMAND GETKEYSANDFLAGS (GET {k}|MSET <{k} {v}>|COPY {k} {k}|SET {k} 1 GET)",
     ),
-    free(
+    alone(
         Server,
         1,
         "COMMAND (GETKEYS|GETKEYSANDFLAGS) (GET|SET x|nosuch x|{junk}|LCS {k} {k})",

@@ -25,14 +25,14 @@ pub(super) enum Packing {
 impl Packing {
     fn count(self) -> u16 {
         match self {
-            Self::Incremental => 64,
+            Self::Incremental => 32,
             Self::Plain => 1024,
         }
     }
 
     fn buffer_bytes(self) -> usize {
         match self {
-            Self::Incremental => 16 * 1024,
+            Self::Incremental => 64 * 1024,
             Self::Plain => 4 * 1024,
         }
     }

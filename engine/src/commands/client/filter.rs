@@ -119,14 +119,19 @@ fn single<'a>(name: &[u8], value: &'a [u8]) -> Result<Test<'a>, CmdError> {
         name if is(name, "user") => match value {
             b"default" => Test::User(value),
             _ => {
-                let user = String::from_utf8_lossy(value);
-                return Err(CmdError::text(format!("ERR No such user '{user}'")));
+                return Err(CmdError::quoting("ERR No such user '", value, "'"));
             }
         },
         name if is(name, "addr") => Test::Peer(value),
         name if is(name, "laddr") => Test::Local(value),
         name if is(name, "maxage") => {
-            Test::AgeAtLeast(number("ERR maxage is not an integer or out of range")?)
+            let secs = crate::base::number::parse_i64(value).ok_or(CmdError::fixed(
+                "ERR maxage is not an integer or out of range",
+            ))?;
+            let Some(secs) = u64::try_from(secs).ok().filter(|secs| *secs > 0) else {
+                return Err(CmdError::fixed("ERR maxage should be greater than 0"));
+            };
+            Test::AgeAtLeast(secs)
         }
         name if is(name, "name") => Test::Name(value),
         name if is(name, "idle") => {
@@ -158,10 +163,7 @@ fn kind(value: &[u8]) -> Result<Kind, CmdError> {
         .iter()
         .find(|(name, _)| is(value, name))
         .map(|(_, kind)| *kind)
-        .ok_or_else(|| {
-            let value = String::from_utf8_lossy(value);
-            CmdError::text(format!("ERR Unknown client type '{value}'"))
-        })
+        .ok_or_else(|| CmdError::quoting("ERR Unknown client type '", value, "'"))
 }
 
 impl Test<'_> {

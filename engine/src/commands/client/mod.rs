@@ -4,7 +4,7 @@ mod filter;
 mod line;
 mod modes;
 
-use crate::base::number::{parse_i64, parse_u64};
+use crate::base::number::parse_i64;
 use crate::base::{ConnId, Micros};
 use crate::command::ctx::Release;
 use crate::command::options::is;
@@ -302,5 +302,6 @@ fn unpause(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 
 /// A connection's number as a word of a filter; positive.
 fn client_id(word: &[u8]) -> Option<u64> {
-    parse_u64(word).filter(|id| *id > 0)
+    let id = parse_i64(word).and_then(|id| u64::try_from(id).ok());
+    id.filter(|id| *id > 0)
 }

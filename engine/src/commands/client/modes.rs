@@ -76,23 +76,21 @@ pub(super) fn reply(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// CLIENT SETINFO LIB-NAME|LIB-VER value
 pub(super) fn setinfo(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let (attribute, value) = (args.get(2), args.get(3));
-    let name = if is(attribute, "lib-name") {
-        "lib-name"
-    } else if is(attribute, "lib-ver") {
-        "lib-ver"
-    } else {
-        let attribute = String::from_utf8_lossy(attribute);
-        return Err(CmdError::text(format!(
-            "ERR Unrecognized option '{attribute}'"
-        )));
-    };
+    let is_name = is(attribute, "lib-name");
+    if !is_name && !is(attribute, "lib-ver") {
+        return Err(CmdError::quoting(
+            "ERR Unrecognized option '",
+            attribute,
+            "'",
+        ));
+    }
     if !is_plain(value) {
-        let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
-        return Err(CmdError::text(text));
+        let after = " cannot contain spaces, newlines or special characters.";
+        return Err(CmdError::quoting("ERR ", attribute, after));
     }
     let value = Bytes::copy_from_slice(value);
     let session = ctx.session();
-    if name == "lib-name" {
+    if is_name {
         session.lib_name = value;
     } else {
         session.lib_ver = value;

@@ -5,8 +5,8 @@
 mod protocol;
 
 use super::digest;
-use crate::base::DbIndex;
 use crate::base::number::{parse_double, parse_i64};
+use crate::base::{DbIndex, Micros};
 use crate::command::ctx::LogLevel;
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Group, Outcome, Spec};
@@ -373,6 +373,10 @@ fn sleep(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     )]
     let micros = micros as u64;
     ctx.host.sleep(micros);
+    // Whoever comes next in this turn finds that time has passed.
+    ctx.now.unix_us = ctx.now.unix_us.saturating_add(micros);
+    ctx.now.monotonic = ctx.now.monotonic.plus(Micros(micros));
+    ctx.keyspace.set_now(ctx.now);
     ctx.reply.ok();
     Ok(())
 }
