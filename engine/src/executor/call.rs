@@ -243,10 +243,9 @@ impl Runner<'_> {
     /// An EXEC that is refused ends the transaction, if there is one.
     fn refuse_exec(&mut self, error: &CmdError) -> RequestEnd {
         let session = self.ctx.session();
-        if session.multi.take().is_some() {
-            session.flags.clear(SessionFlags::MULTI);
-            unwatch_all(&mut self.ctx);
-        }
+        session.multi = None;
+        session.flags.clear(SessionFlags::MULTI);
+        unwatch_all(&mut self.ctx);
         let text = error.to_string();
         let reason = text.strip_prefix("ERR ").unwrap_or(&text);
         let text = format!("EXECABORT Transaction discarded because of: {reason}");

@@ -322,7 +322,8 @@ impl Parser {
         };
         if *first != b'$' {
             // Like real servers: the byte is judged when its line has ended.
-            if memchr(b'\r', &bytes[self.pos..]).is_none() {
+            let line_end = memchr(b'\r', &bytes[self.pos..]);
+            if line_end.is_none_or(|end| self.pos + end + 1 >= bytes.len()) {
                 let too_big = bytes.len() - self.pos > LINE_BYTES_MAX;
                 return if too_big {
                     Err(ProtocolError::LengthLineTooBig)

@@ -87,7 +87,10 @@ impl<'a> Filter<'a> {
                 ids.sort_unstable();
                 filter.tests.push((Test::Ids(ids), negated));
             } else {
-                let test = single(name, options.value()?)?;
+                let value = options.value()?;
+                let is_odd = !options.left().is_multiple_of(2);
+                let test = single(name, value)
+                    .map_err(|error| if is_odd { CmdError::Syntax } else { error })?;
                 filter.tests.push((test, negated));
             }
         }
