@@ -10,7 +10,7 @@
 
 use super::Door;
 use super::sockets::{Conn, Fill, Listening, Owed, Phase, REPLY_KEPT_BYTES, Sockets};
-use crate::sys::ring::{Done, Features, Filled, Lease, Outcome, Ring, Sent, Wait, features};
+use crate::sys::ring::{Done, Features, Filled, Lease, Outcome, Ring, Sent, Times, Wait, features};
 use crate::sys::{Fd, clock, exhausted, process, socket};
 use dovetail_engine::base::{ConnId, ListenerId, Micros};
 use dovetail_engine::resp::ReplyBuf;
@@ -24,7 +24,9 @@ use std::sync::Arc;
 
 /// Values with at least this much to come are received into their own buffer; below, copying
 /// costs less than stopping and restarting the stream.
-const DIRECT_BYTES: usize = 64 * 1024;
+const DIRECT_BYTES: usize = 8 * 1024;
+/// How many receives are made one by one after such a value.
+const CAUTION: u8 = 16;
 /// How long a listener rests after accepting has failed, unless a connection closes before.
 const REST: Micros = Micros::from_millis(100);
 /// The slot part of tokens that name no connection.
@@ -135,7 +137,13 @@ impl<C: Choice> Uring<C> {
             }
             _ => {
                 conn.held.is_receiving = true;
-                self.ring.receive(conn.fd.as_fd(), id.to_bits())
+                let times = if conn.held.caution > 0 {
+                    Times::Once
+                } else {
+                    Times::Many
+                };
+                conn.held.caution = conn.held.caution.saturating_sub(1);
+                self.ring.receive(conn.fd.as_fd(), id.to_bits(), times)
             }
         };
         self.note(result);
@@ -866,6 +874,9 @@ impl<C: Choice> Poller for Uring<C> {
         assert!(conn.fill.is_none(), "one value at a time is filled");
         let fill = Fill::new(buffer, wanted, &mut conn.early);
         let is_direct = fill.missing() >= DIRECT_BYTES;
+        if is_direct {
+            conn.held.caution = CAUTION;
+        }
         conn.fill = Some(Box::new(fill));
         if is_direct {
             self.stop_receiving(id);

@@ -21,7 +21,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Bytes of the shared receive buffer.
-const SCRATCH_BYTES: usize = 64 * 1024;
+const SCRATCH_BYTES: usize = 32 * 1024;
+/// How often one connection may fill that in a turn before others have theirs.
+const HELPINGS: u32 = 4;
 /// How long a listener rests after accepting has failed, unless a connection closes before.
 const REST: Micros = Micros::from_millis(100);
 /// The slot part of tokens that name no connection.
@@ -70,6 +72,8 @@ pub struct Readiness<S> {
     ready: Vec<Ready>,
     /// How much of `ready` has been looked at.
     at: usize,
+    /// How often the connection under the hand has filled the receive buffer.
+    helpings: u32,
     /// Clients that the listener under the hand may still bring this turn.
     accepts_left: Option<u32>,
     /// Connections that end gracefully, looked at once the turn's replies have been given.
@@ -94,6 +98,7 @@ impl<S: ReadySource> Readiness<S> {
             is_bell_armed: false,
             ready: Vec::new(),
             at: 0,
+            helpings: 0,
             accepts_left: None,
             ending: Vec::new(),
             rest_until: None,
@@ -261,6 +266,17 @@ impl<S: ReadySource> Readiness<S> {
             result: Ok(()),
         });
         self.flush(id);
+    }
+
+    /// Goes on to the next connection, unless this one seems to have more.
+    fn advance(&mut self, taken: &Taken) {
+        let is_full = matches!(taken, Taken::Bytes(_, len) if *len == SCRATCH_BYTES);
+        if is_full && self.helpings < HELPINGS {
+            self.helpings += 1;
+        } else {
+            self.helpings = 0;
+            self.at += 1;
+        }
     }
 
     fn look_at(&mut self, ready: Ready) -> Taken {
@@ -657,6 +673,7 @@ impl<S: ReadySource> Poller for Readiness<S> {
         self.arm_bell()?;
         self.ready.clear();
         self.at = 0;
+        self.helpings = 0;
         self.accepts_left = None;
         let timeout = self.timeout(patience);
         if patience.gather > 1 && timeout != Some(Micros(0)) {
@@ -698,8 +715,9 @@ impl<S: ReadySource> Poller for Readiness<S> {
                     self.at += 1;
                     continue;
                 }
-                self.at += 1;
-                self.look_at(ready)
+                let taken = self.look_at(ready);
+                self.advance(&taken);
+                taken
             };
             if let Taken::Bytes(id, len) = taken {
                 break (id, len);

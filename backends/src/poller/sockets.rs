@@ -262,6 +262,9 @@ pub(super) struct RingHold {
     /// The receiving was asked to end.
     pub(super) is_cancelling: bool,
     pub(super) is_filling: bool,
+    /// So many receives are made one by one: the connection has lately sent large values, which a
+    /// stream of receives would take into the pool before their own buffer is known.
+    pub(super) caution: u8,
     pub(super) is_connecting: bool,
     /// Bytes of the reply that is being sent; none when 0.
     pub(super) sending: usize,

@@ -38,6 +38,8 @@ const COMPLETIONS: u32 = 16 * 1024;
 const WANT_MAX: u32 = COMPLETIONS / 2;
 /// Bytes of one send or receive at most.
 const TRANSFER_MAX: usize = 1 << 30;
+/// Bytes of a receive that is asked for once.
+const ONCE_BYTES: u32 = 16 * 1024;
 /// A reply buffer that has grown over this is not kept.
 const KEPT_BYTES: usize = 64 * 1024;
 /// How many empty reply buffers are kept.
@@ -97,6 +99,15 @@ impl Features {
         has_gathering: false,
         is_deferred: false,
     };
+}
+
+/// How often a request is to complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Once, with at most 16 KiB.
+    Once,
+    /// Until it is cancelled, where the kernel can do that.
+    Many,
 }
 
 /// How long to wait.
@@ -328,12 +339,18 @@ impl Ring {
     ///
     /// # Errors
     /// See [`Self::accept`].
-    pub fn receive(&mut self, socket: BorrowedFd<'_>, token: u64) -> Result<(), Fault> {
+    pub fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        token: u64,
+        times: Times,
+    ) -> Result<(), Fault> {
         let fd = types::Fd(socket.as_raw_fd());
-        let entry = if self.features.is_multishot {
+        let entry = if self.features.is_multishot && times == Times::Many {
             opcode::RecvMulti::new(fd, GROUP).build()
         } else {
-            opcode::Recv::new(fd, std::ptr::null_mut(), 0)
+            let most = if times == Times::Once { ONCE_BYTES } else { 0 };
+            opcode::Recv::new(fd, std::ptr::null_mut(), most)
                 .buf_group(GROUP)
                 .build()
                 .flags(Flags::BUFFER_SELECT)

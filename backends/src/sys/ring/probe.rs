@@ -1,6 +1,6 @@
 //! Finds out what the kernel's rings can do, by trying on a pair of sockets.
 
-use super::{Done, Features, Outcome, Ring, Sent, Wait};
+use super::{Done, Features, Outcome, Ring, Sent, Times, Wait};
 use crate::sys::{Fd, checked};
 use dovetail_engine::base::Micros;
 use dovetail_engine::resp::ReplyBuf;
@@ -61,7 +61,7 @@ fn turn(ring: &mut Ring, want: u32) -> Result<(VecDeque<Done>, Vec<Sent>), Fault
 
 /// Whether one receive request goes on after its first message.
 fn has_multishot(ring: &mut Ring, near: &Fd, far: &Fd) -> Result<bool, Fault> {
-    ring.receive(near.as_fd(), 1)?;
+    ring.receive(near.as_fd(), 1, Times::Many)?;
     crate::sys::socket::send(far.as_fd(), b"x")?;
     let mut has_more = false;
     for done in turn(ring, 1)?.0 {
@@ -112,7 +112,7 @@ mod tests {
             return;
         };
         let (near, _far) = pair().unwrap();
-        ring.receive(near.as_fd(), 1).unwrap();
+        ring.receive(near.as_fd(), 1, Times::Many).unwrap();
         ring.fill(near.as_fd(), 2, Vec::with_capacity(100), 100)
             .unwrap();
         turn(&mut ring, 0).unwrap();
