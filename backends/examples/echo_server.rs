@@ -183,7 +183,7 @@ fn main() {
         share: number(3, 0),
         grace: Micros(u64::from(number(4, 20))),
     };
-    let entry = choose(name).expect("a poller that works here");
+    let entry = choose(name).expect("a poller that works here").entry;
     let sockets = Sockets::new().expect("a descriptor");
     let mut world = World { door: Some(door) };
     run_machine(entry, sockets, 64, &mut machine, &mut world).expect("a loop that never fails");

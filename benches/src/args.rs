@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand};
-use dovetail_engine::base::Micros;
 
 use crate::load::generator::Limit;
 use crate::load::keys::Distribution;
 use crate::load::workload::Workload;
 use crate::matrix::{Axes, Combine};
 use crate::measure::syscalls::Counter;
-use crate::null::Gathering;
-use crate::scenario::{growth, memory, wire};
+use crate::scenario::{engine, growth, memory, wire};
 use crate::server::pinning::{Cores, Pinning};
-use crate::server::systems::{Floor, GatheringChoice, Selection};
+use crate::server::systems::{Floor, Selection};
 
 /// Dovetail's lab: starts servers, puts them under the same load, and compares what it cost.
 ///
@@ -38,6 +36,8 @@ pub(crate) enum Task {
     Memory(MemoryArgs),
     /// The longest moments of a server that grows
     Growth(GrowthArgs),
+    /// What a request costs the engine alone, without a socket
+    Engine(EngineArgs),
     /// Be the null responder: parse, answer, store nothing
     Null(NullArgs),
     /// List workloads, commands of a mix, shapes, pollers, and servers found
@@ -115,9 +115,6 @@ pub(crate) struct WireArgs {
     /// Put generator and servers on one core: the saturated regime
     #[arg(long)]
     same_core: bool,
-    /// Let requests not gather, in Dovetail and in the null responder
-    #[arg(long)]
-    no_gather: bool,
     /// Do not measure the null responder
     #[arg(long)]
     no_null: bool,
@@ -161,6 +158,50 @@ pub(crate) struct GrowthArgs {
     value_size: usize,
 }
 
+/// The options of `engine`.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// Workloads, or mixes of commands such as get:80+set:20 (see `list`)
+    #[arg(
+        long = "workload",
+        value_delimiter = ',',
+        default_value = "ping,get,set,incr,mset10,mget10,mixed80:20"
+    )]
+    workloads: Vec<String>,
+    /// Requests that arrive together
+    #[arg(short = 'P', long, value_delimiter = ',', default_value = "1,16,64")]
+    pipeline: Vec<usize>,
+    /// Bytes of a value
+    #[arg(short = 'd', long, default_value_t = 16)]
+    value_size: usize,
+    /// Keys to choose from; all exist before the load
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: u32,
+    /// Measurements of each
+    #[arg(long, default_value_t = 20)]
+    rounds: usize,
+    /// Decides every random choice
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl EngineArgs {
+    /// The plan that the options describe.
+    ///
+    /// # Errors
+    /// If a workload is unknown.
+    pub(crate) fn plan(&self) -> Result<engine::Plan> {
+        Ok(engine::Plan {
+            workloads: parse_workloads(&self.workloads)?,
+            depths: self.pipeline.iter().map(|&depth| depth.max(1)).collect(),
+            value_bytes: self.value_size,
+            keys: self.keys,
+            rounds: self.rounds,
+            seed: self.seed,
+        })
+    }
+}
+
 /// The options of `null`.
 #[derive(Debug, Args)]
 pub(crate) struct NullArgs {
@@ -170,22 +211,12 @@ pub(crate) struct NullArgs {
     /// The port on 127.0.0.1
     #[arg(long)]
     pub(crate) port: u16,
-    /// With at least so many connections in use, let requests gather; 0 never
-    #[arg(long, default_value_t = 8)]
-    gather_connections: u32,
-    /// For so many microseconds
-    #[arg(long, default_value_t = 30)]
-    gather_grace_us: u64,
 }
 
-impl NullArgs {
-    /// How the responder lets company gather.
-    pub(crate) fn gathering(&self) -> Gathering {
-        Gathering {
-            connections: self.gather_connections,
-            grace: Micros(self.gather_grace_us),
-        }
-    }
+fn parse_workloads(texts: &[String]) -> Result<Vec<Workload>> {
+    let workloads = texts.iter().map(|text| Workload::parse(text));
+    let workloads: Result<_, String> = workloads.collect();
+    workloads.map_err(|text| anyhow!(text))
 }
 
 impl SystemArgs {
@@ -197,7 +228,6 @@ impl SystemArgs {
             peers: self.peers.clone(),
             only: self.only.clone(),
             floor,
-            gathering: GatheringChoice::Default,
         }
     }
 
@@ -212,7 +242,6 @@ impl WireArgs {
     /// # Errors
     /// If a workload is unknown or a core cannot be had.
     pub(crate) fn plan(&self) -> Result<wire::Plan> {
-        let workloads = self.workloads.iter().map(|text| Workload::parse(text));
         let cores = if self.same_core {
             Cores::Shared
         } else {
@@ -223,16 +252,10 @@ impl WireArgs {
         } else {
             Floor::Measured
         };
-        let mut selection = self.systems.selection(&self.pollers, floor);
-        if self.no_gather {
-            selection.gathering = GatheringChoice::Off;
-        }
         Ok(wire::Plan {
-            selection,
+            selection: self.systems.selection(&self.pollers, floor),
             pinning: self.systems.pinning(cores)?,
-            workloads: workloads
-                .collect::<Result<_, _>>()
-                .map_err(|text| anyhow!(text))?,
+            workloads: parse_workloads(&self.workloads)?,
             axes: Axes {
                 connections: self.connections.clone(),
                 pipeline: self.pipeline.clone(),

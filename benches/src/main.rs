@@ -13,19 +13,25 @@ mod server;
 
 use anyhow::Result;
 use clap::Parser as _;
+use dovetail_backends::sys::alloc::Counting;
 
 use args::{CommandLine, SystemArgs, Task};
 use load::workload::{COMMANDS, WORKLOADS};
 use report::say;
-use scenario::{growth, memory, wire};
+use scenario::{engine, growth, memory, wire};
 use server::systems::Floor;
+
+/// The server's, so that neither the null responder nor the engine alone is compared over another.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> Result<()> {
     match CommandLine::parse().task {
         Task::Wire(args) => wire::run(&args.plan()?),
         Task::Memory(args) => memory::run(&args.plan()?),
         Task::Growth(args) => growth::run(&args.plan()?),
-        Task::Null(args) => null::serve(&args.poller, args.port, args.gathering()),
+        Task::Engine(args) => engine::run(&args.plan()?),
+        Task::Null(args) => null::serve(&args.poller, args.port),
         Task::List(args) => list(&args),
     }
 }

@@ -22,9 +22,6 @@ const ARG_BYTES_MAX: usize = 512 << 20;
 /// Reply buffers larger than this are not kept.
 const REPLY_KEPT: usize = 1 << 20;
 
-/// How long a connection counts as in use after it was heard of, at least.
-const TICK: Micros = Micros::from_millis(2);
-
 /// Clients that may wait to be accepted.
 const BACKLOG: u32 = 511;
 
@@ -41,28 +38,18 @@ pub(crate) fn is_usable(poller: &str) -> bool {
     choose(poller).is_ok()
 }
 
-/// How the responder lets company gather: the policy, and the defaults, of Dovetail's directives
-/// of the same names, so that the floor sleeps as the server does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gathering {
-    /// With at least so many connections in use it gathers; 0 never.
-    pub(crate) connections: u32,
-    /// For so long.
-    pub(crate) grace: Micros,
-}
-
 /// Serves on `port` of 127.0.0.1 until the process is ended.
 ///
 /// # Errors
 /// If the poller does not exist or the port is taken.
-pub(crate) fn serve(poller: &str, port: u16, gathering: Gathering) -> Result<()> {
-    let entry = choose(poller)?;
+pub(crate) fn serve(poller: &str, port: u16) -> Result<()> {
+    let entry = choose(poller)?.entry;
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let door = sys::socket::listen_tcp(addr, BACKLOG).with_context(|| format!("on {addr}"))?;
     let mut surroundings = Outside {
         doors: vec![(ListenerId(0), door)],
     };
-    let mut machine = NullResponder::new(gathering);
+    let mut machine = NullResponder::default();
     run_machine(
         entry,
         Sockets::new()?,
@@ -99,86 +86,31 @@ pub(crate) struct NullResponder {
     peers: Vec<Peer>,
     ready: Vec<ConnId>,
     bulk: Vec<u8>,
-    company: Company,
 }
 
 #[derive(Debug, Default)]
 struct Peer {
     tail: Vec<u8>,
     reply: ReplyBuf,
-    heard: u64,
 }
 
-/// How many distinct connections are in use: those heard of in the running tick or the one before.
-#[derive(Debug)]
-struct Company {
-    gathering: Gathering,
-    tick: u64,
-    ends: Micros,
-    count: u32,
-    last: u32,
-}
-
-impl Company {
-    fn end_turn(&mut self, now: Micros) {
-        if now >= self.ends {
-            self.tick += 1;
-            self.last = self.count;
-            self.count = 0;
-            self.ends = now.plus(TICK);
-        }
-    }
-
-    fn patience(&self) -> Patience {
-        let active = self.last.max(self.count);
-        let most = self.gathering.connections;
-        if most == 0 || active < most {
-            return Patience {
-                sleep: None,
-                gather: 0,
-                grace: Micros(0),
-            };
-        }
-        Patience {
-            sleep: None,
-            gather: active,
-            grace: self.gathering.grace,
+impl Default for NullResponder {
+    /// A responder whose values have 16 bytes until a SET says otherwise.
+    fn default() -> Self {
+        Self {
+            peers: Vec::new(),
+            ready: Vec::new(),
+            bulk: bulk(16),
         }
     }
 }
 
 impl NullResponder {
-    /// A responder whose values have 16 bytes until a SET says otherwise.
-    pub(crate) fn new(gathering: Gathering) -> Self {
-        let company = Company {
-            gathering,
-            tick: 1,
-            ends: Micros(0),
-            count: 0,
-            last: 0,
-        };
-        Self {
-            peers: Vec::new(),
-            ready: Vec::new(),
-            bulk: bulk(16),
-            company,
-        }
-    }
-
     fn receive(&mut self, conn: ConnId, bytes: &[u8], out: &mut Outbox) {
-        let Self {
-            peers,
-            ready,
-            bulk,
-            company,
-        } = self;
+        let Self { peers, ready, bulk } = self;
         let Some(peer) = peers.get_mut(conn.index()) else {
             return;
         };
-        if peer.heard != company.tick {
-            peer.heard = company.tick;
-            company.count += 1;
-        }
         let was_empty = peer.reply.is_empty();
         let outcome = if peer.tail.is_empty() {
             let outcome = answer_all(bytes, bulk, peer.reply.tail());
@@ -224,9 +156,7 @@ impl Machine for NullResponder {
         }
     }
 
-    fn end_turn(&mut self, now: Now, _out: &mut Outbox) {
-        self.company.end_turn(now.monotonic);
-    }
+    fn end_turn(&mut self, _now: Now, _out: &mut Outbox) {}
 
     fn replies(&mut self, send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize) {
         for conn in self.ready.drain(..) {
@@ -237,7 +167,11 @@ impl Machine for NullResponder {
     }
 
     fn patience(&mut self, _now: Now) -> Patience {
-        self.company.patience()
+        Patience {
+            sleep: None,
+            gather: 0,
+            grace: Micros(0),
+        }
     }
 
     fn is_finished(&self) -> bool {
@@ -371,36 +305,6 @@ mod tests {
             answer_all(&REQUESTS[used..], &mut bulk, &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), REPLIES, "cut at {cut}");
         }
-    }
-
-    #[test]
-    fn company_is_waited_for_only_when_enough_connections_are_in_use() {
-        let gathering = Gathering {
-            connections: 2,
-            grace: Micros(30),
-        };
-        let mut null = NullResponder::new(gathering);
-        null.peers.resize_with(2, Peer::default);
-        let mut out = Outbox::default();
-        let mut hear = |null: &mut NullResponder, slot| {
-            null.receive(
-                ConnId {
-                    slot,
-                    generation: 1,
-                },
-                b"*1\r\n$4\r\nPING\r\n",
-                &mut out,
-            );
-        };
-        hear(&mut null, 0);
-        hear(&mut null, 0);
-        assert_eq!(null.company.patience().gather, 0);
-        hear(&mut null, 1);
-        assert_eq!(null.company.patience().gather, 2);
-        null.company.end_turn(TICK);
-        assert_eq!(null.company.patience().gather, 2);
-        null.company.end_turn(TICK.plus(TICK));
-        assert_eq!(null.company.patience().gather, 0);
     }
 
     #[test]

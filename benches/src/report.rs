@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::measure::spread::ratio;
+use crate::scenario::engine::Cost;
 use crate::scenario::growth::Stalls;
 use crate::scenario::memory::ShapeRecord;
 use crate::scenario::wire::{CellRecord, Standing};
@@ -117,6 +118,21 @@ pub(crate) fn memory_table(record: &ShapeRecord, keys: u32) -> String {
         record.shape,
         table.print()
     )
+}
+
+/// The table of what the engine alone costs.
+pub(crate) fn engine_table(costs: &[Cost], keys: u32) -> String {
+    let mut table = Table::new(&["", "P", "ns/request", "median", "+-%"]);
+    for cost in costs {
+        table.row(vec![
+            cost.workload.clone(),
+            cost.depth.to_string(),
+            number(cost.nanos.low),
+            number(cost.nanos.median),
+            format!("{:.0}", 100.0 * cost.nanos.spread()),
+        ]);
+    }
+    format!("the engine alone, {keys} keys{}", table.print())
 }
 
 /// The table of the longest moments.

@@ -1,11 +1,11 @@
 //! From a configuration to a running server: the parts, put together and driven.
 
-use crate::choose::{self, Chosen};
 use crate::front::Front;
 use crate::host::{Around, Notices, ServerHost};
 use crate::log::Log;
 use anyhow::{Result, anyhow};
-use dovetail_backends::poller::{POLLERS, Sockets, run_machine};
+use dovetail_backends::poller::choose::Chosen;
+use dovetail_backends::poller::{POLLERS, Sockets, choose, run_machine};
 use dovetail_backends::sys::eventfd::Bell;
 use dovetail_backends::sys::memory::MappedPages;
 use dovetail_backends::sys::process as system;
@@ -64,8 +64,8 @@ impl Assembly {
             notices,
             supervised,
         } = settings;
-        let chosen = choose::poller(config.network.poller.word())
-            .map_err(|refusal| anyhow!("Can't set the poller up: {refusal}"))?;
+        let chosen = choose(config.network.poller.word())
+            .map_err(|why| anyhow!("Can't set the poller up: {why}"))?;
         let sockets = Sockets::new()?;
         let front = Rc::new(RefCell::new(Front::open(&config, &log)?));
         let pages = Rc::new(MappedPages::new());
@@ -106,7 +106,7 @@ impl Assembly {
 
     /// Which poller it begins with, in words for the log.
     pub(crate) fn poller_line(&self) -> String {
-        self.chosen.line()
+        format!("Waiting with {}", self.chosen)
     }
 
     /// The addresses of its TCP listeners.

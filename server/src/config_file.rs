@@ -52,10 +52,23 @@ pub(crate) fn load(sources: &Sources) -> Result<Loaded> {
     config
         .load(&lines, &mut source)
         .map_err(|error| explain(&error, &source))?;
-    // Later names are relative to it, and CONFIG GET shows it as a path that works everywhere.
-    let here = std::env::current_dir()?;
-    config.process.dir = Text::from(here.as_os_str().as_bytes());
+    // Later names are relative to it.
+    config.process.dir = working_directory()?;
     Ok(Loaded { config, file })
+}
+
+/// Makes `path` the working directory. Returns it as a path that works everywhere.
+///
+/// # Errors
+/// When it is none, or may not be entered.
+pub(crate) fn enter(path: &[u8]) -> io::Result<Text> {
+    std::env::set_current_dir(OsStr::from_bytes(path))?;
+    working_directory()
+}
+
+fn working_directory() -> io::Result<Text> {
+    let here = std::env::current_dir()?;
+    Ok(Text::from(here.as_os_str().as_bytes()))
 }
 
 /// The error's own text, and the file that a refused line stands in.
@@ -172,16 +185,16 @@ fn step(base: &Path, component: Component<'_>) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When a step fails; the file is then as it was.
-pub(crate) fn rewrite(path: &Path, edit: &mut dyn FnMut(&str) -> String) -> io::Result<()> {
-    let old = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+pub(crate) fn rewrite(path: &Path, edit: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> io::Result<()> {
+    let old = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         other => other?,
     };
     let mode = fs::metadata(path).map_or(0o644, |about| about.permissions().mode());
     // The name behind a link is replaced, not the link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let temporary = temporary_name(&path);
-    let done = replace(&temporary, &path, edit(&old).as_bytes(), mode);
+    let done = replace(&temporary, &path, &edit(&old), mode);
     if done.is_err() {
         // What cannot be removed was not made.
         let _leftover = fs::remove_file(&temporary);
@@ -320,7 +333,7 @@ mod tests {
         let folder = Folder::new();
         let path = folder.write("a.conf", "port 1\n");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        rewrite(&path, &mut |old| format!("{old}hz 7\n")).unwrap();
+        rewrite(&path, &mut |old| [old, b"hz 7\n"].concat()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "port 1\nhz 7\n");
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,

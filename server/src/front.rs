@@ -2,7 +2,6 @@
 //!
 //! Invariant: the addresses kept here are those that the poller has, or will have after this turn.
 
-use crate::config_file::reason;
 use crate::log::Log;
 use dovetail_backends::poller::Door;
 use dovetail_backends::sys::socket::{self, Sharing};
@@ -34,22 +33,13 @@ impl fmt::Display for Shut {
         match self {
             Self::Tcp { port } => write!(out, "Failed listening on port {port} (tcp), aborting."),
             Self::Unix(fault) => {
-                write!(out, "Failed opening Unix socket: {}", fault_text(*fault))
+                write!(out, "Failed opening Unix socket: {fault}")
             }
         }
     }
 }
 
 impl std::error::Error for Shut {}
-
-/// A fault in the words of the log: the call and the system's reason.
-pub(crate) fn fault_text(fault: Fault) -> String {
-    format!(
-        "{}: {}",
-        fault.op,
-        reason(&io::Error::from_raw_os_error(fault.errno))
-    )
-}
 
 /// One word of the directive `bind`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,10 +226,10 @@ impl Front {
             match self.listen(addr, config.network.tcp_backlog) {
                 Ok((door, socket)) => change.opened.push((addr, door, socket)),
                 Err(fault) if bind.may_miss(fault) => {
-                    refuse(LogLevel::Verbose, &fault_text(fault));
+                    refuse(LogLevel::Verbose, &fault.to_string());
                 }
                 Err(fault) => {
-                    refuse(LogLevel::Warning, &fault_text(fault));
+                    refuse(LogLevel::Warning, &fault.to_string());
                     return Err(Shut::Tcp { port });
                 }
             }

@@ -1,21 +1,20 @@
 //! What the process lends the engine and the loop: clock, log, signals, figures, doors, files.
 
-use crate::choose;
 use crate::config_file;
-use crate::front::{Front, fault_text};
+use crate::front::Front;
 use crate::log::Log;
 use crate::process;
-use dovetail_backends::poller::Door;
+use dovetail_backends::poller::select::Select;
+use dovetail_backends::poller::{Door, choose};
 use dovetail_backends::sys::memory::MappedPages;
 use dovetail_backends::sys::process::{self as system, Whose};
+use dovetail_backends::sys::select::LIMIT;
 use dovetail_backends::sys::{alloc, clock, signal};
 use dovetail_engine::base::{ListenerId, Micros, Now};
 use dovetail_engine::config::Config;
 use dovetail_engine::seam::host::{Host, LogLevel, Notice, ProcessFacts, Refusal, Surroundings};
-use dovetail_engine::seam::poller::Fault;
+use dovetail_engine::seam::poller::{Fault, Poller as _};
 use std::cell::RefCell;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,12 +53,13 @@ pub(crate) struct ServerHost {
 }
 
 impl ServerHost {
-    fn change_directory(&self, config: &Config) -> Result<(), Refusal> {
+    fn change_directory(&self, config: &mut Config) -> Result<(), Refusal> {
         if config.process.dir == self.applied.process.dir {
             return Ok(());
         }
-        std::env::set_current_dir(OsStr::from_bytes(config.process.dir.as_bytes()))
-            .map_err(|error| Refusal(config_file::reason(&error)))
+        config.process.dir = config_file::enter(config.process.dir.as_bytes())
+            .map_err(|error| Refusal(config_file::reason(&error)))?;
+        Ok(())
     }
 
     fn raise_descriptors(&self, config: &Config) -> Result<(), Refusal> {
@@ -138,9 +138,10 @@ impl Host for ServerHost {
     }
 
     fn choose_poller(&mut self, name: &str) -> Result<&'static str, Refusal> {
-        let chosen = choose::poller(name)?;
-        choose::check_room(chosen.entry, process::descriptors_in_use())?;
-        self.log.line(LogLevel::Verbose, &chosen.line());
+        let chosen = choose(name).map_err(|why| Refusal(why.to_string()))?;
+        check_room(chosen.entry.name, process::descriptors_in_use())?;
+        let line = format!("Waiting with {chosen}");
+        self.log.line(LogLevel::Verbose, &line);
         Ok(chosen.entry.name)
     }
 
@@ -168,7 +169,7 @@ impl Host for ServerHost {
         Ok(closed)
     }
 
-    fn reconfigure(&mut self, config: &Config) -> Result<(), Refusal> {
+    fn reconfigure(&mut self, config: &mut Config) -> Result<(), Refusal> {
         self.raise_descriptors(config)?;
         self.change_directory(config)?;
         self.log.apply(config);
@@ -180,7 +181,7 @@ impl Host for ServerHost {
         Ok(())
     }
 
-    fn rewrite_config(&mut self, edit: &mut dyn FnMut(&str) -> String) -> Result<(), Refusal> {
+    fn rewrite_config(&mut self, edit: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Result<(), Refusal> {
         let Some(path) = &self.config_file else {
             return Err(Refusal(
                 "The server is running without a config file".to_owned(),
@@ -244,10 +245,36 @@ impl Surroundings<Door> for Around {
 
     fn refused(&mut self, listener: ListenerId, fault: Fault) {
         self.front.borrow_mut().forget(listener);
-        let why = fault_text(fault);
+        let why = fault.to_string();
         self.log.line(
             LogLevel::Warning,
             &format!("The poller can't take a listener: {why}"),
         );
+    }
+}
+
+/// Refuses a live change to a poller that cannot hold every descriptor that is `in_use`.
+fn check_room(poller: &str, in_use: usize) -> Result<(), Refusal> {
+    if poller != Select::NAME || in_use < LIMIT {
+        return Ok(());
+    }
+    Err(Refusal(format!(
+        "{poller} can hold {LIMIT} descriptors and {in_use} are in use"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn select_is_refused_when_it_would_have_to_drop_clients() {
+        assert_eq!(check_room("select", 1000), Ok(()));
+        let refusal = check_room("select", 5000).unwrap_err();
+        assert_eq!(
+            refusal.0,
+            "select can hold 1024 descriptors and 5000 are in use"
+        );
+        assert_eq!(check_room("poll", 5000), Ok(()));
     }
 }

@@ -20,7 +20,6 @@
 #![forbid(unsafe_code)]
 
 mod assemble;
-mod choose;
 mod cli;
 mod config_file;
 mod front;

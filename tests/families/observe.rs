@@ -49,7 +49,9 @@ const SECTIONS: &[(&str, &str, &str)] = &[
          sync_partial_err expired_keys evicted_keys evicted_clients keyspace_hits keyspace_misses \
          pubsub_channels pubsub_patterns pubsubshard_channels latest_fork_usec total_forks \
          unexpected_error_replies total_error_replies total_reads_processed \
-         total_writes_processed",
+         total_writes_processed eventloop_cycles eventloop_duration_sum \
+         eventloop_duration_cmd_sum instantaneous_eventloop_cycles_per_sec \
+         instantaneous_eventloop_duration_usec",
     ),
     (
         "replication",
@@ -284,6 +286,45 @@ fn slow_commands_are_logged(stage: &Stage) -> Result<()> {
         args[2]
     );
     Ok(())
+}
+
+fn large_requests_and_replies_are_logged(stage: &Stage) -> Result<()> {
+    let server = stage
+        .launch()
+        .option("commandlog-request-larger-than", "36")
+        .option("commandlog-reply-larger-than", "14")
+        .start()?;
+    let mut client = server.client()?;
+    client.expect("SET key 1234567", "+OK\r\n")?;
+    client.expect("GET key", "$7\r\n1234567\r\n")?;
+    client.expect("SET key 12345678", "+OK\r\n")?;
+    client.expect("GET key", "$8\r\n12345678\r\n")?;
+    let large = "x".repeat(100_000);
+    client.expect(&format!("SET key {large}"), "+OK\r\n")?;
+    client.say("GET key")?;
+    let mut expect = |log: &str, amounts: &[i64], words: [&str; 2]| -> Result<()> {
+        let entries = client.say(&format!("COMMANDLOG GET -1 {log}"))?;
+        let entries = entries.items().context("an array")?;
+        let found: Vec<_> = entries
+            .iter()
+            .filter_map(Value::items)
+            .filter(|entry| entry[3].items().is_some_and(|it| it[0].text() == words[0]))
+            .map(|entry| (entry[2].integer().unwrap_or(-1), entry[3].clone()))
+            .collect();
+        let sizes: Vec<i64> = found.iter().map(|(size, _)| *size).collect();
+        ensure!(sizes == amounts, "{log}: {found:?}");
+        let key = found[0].1.items().map(|words| words[1].text());
+        ensure!(key.as_deref() == Some(words[1]), "{log}: {key:?}");
+        Ok(())
+    };
+    expect("large-request", &[100_035, 36], ["SET", "key"])?;
+    expect("large-reply", &[100_011, 14], ["GET", "key"])?;
+    client.expect("COMMANDLOG RESET large-reply", "+OK\r\n")?;
+    client.expect("COMMANDLOG LEN large-reply", ":0\r\n")?;
+    client.expect("CONFIG SET commandlog-request-larger-than -1", "+OK\r\n")?;
+    client.expect("COMMANDLOG RESET large-request", "+OK\r\n")?;
+    client.expect("SET key 12345678", "+OK\r\n")?;
+    client.expect("COMMANDLOG LEN large-request", ":0\r\n")
 }
 
 fn the_slow_log_keeps_its_length(stage: &Stage) -> Result<()> {
@@ -550,6 +591,7 @@ each_poller!(
     clients_are_counted,
     expired_keys_are_removed_and_counted,
     slow_commands_are_logged,
+    large_requests_and_replies_are_logged,
     the_slow_log_keeps_its_length,
     latency_spikes_are_remembered,
     the_histogram_counts_calls,

@@ -3,6 +3,7 @@
 //! A row holds a pointer to one copy of the loop ([`drive`]), compiled for that member; everything
 //! else in the program is compiled once.
 
+pub mod choose;
 pub mod epoll;
 pub mod io_uring;
 pub mod poll;
@@ -10,6 +11,7 @@ pub mod readiness;
 pub mod select;
 pub mod sockets;
 
+pub use choose::{AUTO, choose};
 pub use sockets::Sockets;
 
 use crate::sys::Fd;
@@ -17,7 +19,6 @@ use dovetail_engine::seam::drive::{Carried, Ended, Start, drive};
 use dovetail_engine::seam::host::Surroundings;
 use dovetail_engine::seam::machine::Machine;
 use dovetail_engine::seam::poller::{Fault, Poller};
-use std::fmt;
 
 /// A listening socket as the pollers take it.
 pub type Door = Fd;
@@ -57,9 +58,6 @@ const fn row<P: Poller<Sockets = Sockets, Door = Door>>() -> PollerEntry {
     }
 }
 
-/// The name that stands for the first member that works here.
-pub const AUTO: &str = "auto";
-
 fn run<P: Poller<Sockets = Sockets, Door = Door>>(
     start: Start<Sockets>,
     expected: usize,
@@ -71,54 +69,6 @@ fn run<P: Poller<Sockets = Sockets, Door = Door>>(
 
 fn probe<P: Poller>() -> Result<(), Fault> {
     P::open(1).map(drop)
-}
-
-/// Why a name is no poller here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoPoller {
-    /// No row has that name.
-    Unknown,
-    /// The kernel refuses.
-    Refused(Fault),
-}
-
-impl fmt::Display for NoPoller {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => {
-                out.write_str("no such poller; there are auto")?;
-                POLLERS
-                    .iter()
-                    .try_for_each(|entry| write!(out, ", {}", entry.name))
-            }
-            Self::Refused(fault) => write!(out, "not available here ({fault})"),
-        }
-    }
-}
-
-impl std::error::Error for NoPoller {}
-
-/// The row that `name` stands for: itself, or for [`AUTO`] the first that works here.
-///
-/// # Errors
-/// When there is no such row or the kernel refuses it: a name is never silently replaced.
-pub fn choose(name: &str) -> Result<&'static PollerEntry, NoPoller> {
-    if name == AUTO {
-        let mut last = NoPoller::Unknown;
-        for entry in POLLERS {
-            match (entry.probe)() {
-                Ok(()) => return Ok(entry),
-                Err(fault) => last = NoPoller::Refused(fault),
-            }
-        }
-        return Err(last);
-    }
-    let entry = POLLERS
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or(NoPoller::Unknown)?;
-    (entry.probe)().map_err(NoPoller::Refused)?;
-    Ok(entry)
 }
 
 /// Runs `machine` from one poller to the next until it is finished.
@@ -147,7 +97,7 @@ pub fn run_machine(
                 carried,
             } => {
                 before = Some(entry);
-                entry = choose(to).unwrap_or(entry);
+                entry = POLLERS.iter().find(|row| row.name == to).unwrap_or(entry);
                 start = Start::Adopted(sockets, carried);
             }
             Ended::Unopened {
@@ -159,31 +109,5 @@ pub fn run_machine(
                 start = Start::Adopted(sockets, carried);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_differ_and_none_is_auto() {
-        for (at, entry) in POLLERS.iter().enumerate() {
-            assert_ne!(entry.name, AUTO);
-            assert!(POLLERS[..at].iter().all(|other| other.name != entry.name));
-        }
-    }
-
-    #[test]
-    fn a_name_is_taken_or_refused_and_auto_is_the_first_that_works() {
-        assert_eq!(choose("poll").unwrap().name, "poll");
-        assert_eq!(choose("kqueue").unwrap_err(), NoPoller::Unknown);
-        let first = POLLERS
-            .iter()
-            .find(|entry| (entry.probe)().is_ok())
-            .unwrap();
-        assert_eq!(choose(AUTO).unwrap().name, first.name);
-        let text = NoPoller::Unknown.to_string();
-        assert!(POLLERS.iter().all(|entry| text.contains(entry.name)));
     }
 }

@@ -1,20 +1,29 @@
 //! Chunks of memory for the store, straight from the kernel.
 //!
-//! Table chunks of 2 MiB or more are aligned to 2 MiB and advised as huge pages: the table is read
-//! at random, and every miss of the translation cache shows. Chunks of records are not: a forked
+//! Table chunks of 2 MiB are aligned to 2 MiB and advised as huge pages: the table is read at
+//! random, and every miss of the translation cache shows. Chunks of records are not: a forked
 //! child would make the parent copy 2 MiB for every small write.
+//!
+//! A huge page is cleared when it is first touched, which takes a tenth of a millisecond, and ten
+//! under some hypervisors. So a thread keeps one such chunk touched and ready; when the next is
+//! wanted before that, it gets ordinary pages.
 
 use dovetail_memory::{ChunkKind, PageSource};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Bytes and alignment of a huge page.
 const HUGE: usize = 2 << 20;
+/// Bytes of an ordinary page.
+const PAGE: usize = 4096;
 
 /// Chunks mapped from the kernel, counted.
 #[derive(Debug, Default)]
 pub struct MappedPages {
     bytes: Cell<usize>,
+    /// Set up with the first huge chunk; `None` inside where no thread can be had.
+    stock: OnceCell<Option<Stock>>,
 }
 
 impl MappedPages {
@@ -23,6 +32,7 @@ impl MappedPages {
     pub const fn new() -> Self {
         Self {
             bytes: Cell::new(0),
+            stock: OnceCell::new(),
         }
     }
 
@@ -30,6 +40,88 @@ impl MappedPages {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.get()
+    }
+
+    /// A chunk of [`HUGE`] bytes at a multiple of that: a huge page if one is ready.
+    fn huge(&self) -> Option<NonNull<u8>> {
+        let stock = self.stock.get_or_init(Stock::begin).as_ref();
+        match stock.and_then(Stock::take) {
+            Some(ready) => Some(ready.into_inner()),
+            None => map_aligned(HUGE),
+        }
+    }
+}
+
+/// A chunk of [`HUGE`] bytes that nobody uses; it is unmapped when it is dropped.
+#[derive(Debug)]
+struct Ready(NonNull<u8>);
+
+// SAFETY: a mapping belongs to the process, and this is the only pointer to it.
+unsafe impl Send for Ready {}
+
+impl Ready {
+    /// Maps a chunk, asks for a huge page, and touches all of it.
+    fn make() -> Option<Self> {
+        let at = map_aligned(HUGE)?;
+        // SAFETY: the range is mapped; the advice changes no contents. Kernels without huge pages
+        // refuse, which leaves ordinary ones.
+        unsafe { libc::madvise(at.as_ptr().cast(), HUGE, libc::MADV_HUGEPAGE) };
+        for offset in (0..HUGE).step_by(PAGE) {
+            // SAFETY: the offset lies within the chunk.
+            let page = unsafe { at.add(offset) };
+            // SAFETY: the chunk is writable and nobody else has seen it.
+            unsafe { page.write_volatile(0) };
+        }
+        Some(Self(at))
+    }
+
+    fn into_inner(self) -> NonNull<u8> {
+        let at = self.0;
+        std::mem::forget(self);
+        at
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // SAFETY: a whole chunk of `map_aligned`, of which nobody knows.
+        unsafe { unmap(self.0, HUGE) };
+    }
+}
+
+/// The thread that makes huge chunks ready, one at a time.
+#[derive(Debug)]
+struct Stock {
+    /// `None` inside when there was no memory.
+    ready: Receiver<Option<Ready>>,
+    wanted: SyncSender<()>,
+}
+
+impl Stock {
+    /// Starts the thread and orders the first chunk. It ends with this value.
+    fn begin() -> Option<Self> {
+        let (wanted, orders) = sync_channel(1);
+        let (shelf, ready) = sync_channel(1);
+        let work = move || {
+            while orders.recv().is_ok() && shelf.send(Ready::make()).is_ok() {}
+        };
+        let thread = std::thread::Builder::new().name("huge-pages".to_owned());
+        thread.spawn(work).ok()?;
+        let stock = Self { ready, wanted };
+        stock.order();
+        Some(stock)
+    }
+
+    /// The chunk that is ready, if there is one. Once an order is answered the next one is placed.
+    fn take(&self) -> Option<Ready> {
+        let answer = self.ready.try_recv().ok()?;
+        self.order();
+        answer
+    }
+
+    fn order(&self) {
+        // One order is outstanding at most, so there is room for it.
+        let _is_placed = self.wanted.try_send(());
     }
 }
 
@@ -59,7 +151,7 @@ unsafe fn unmap(at: NonNull<u8>, bytes: usize) {
 }
 
 /// Maps `bytes` at a multiple of [`HUGE`] by mapping more and trimming both ends.
-fn map_huge(bytes: usize) -> Option<NonNull<u8>> {
+fn map_aligned(bytes: usize) -> Option<NonNull<u8>> {
     let all = bytes.checked_add(HUGE)?;
     let base = map(all)?;
     let before = base.addr().get().next_multiple_of(HUGE) - base.addr().get();
@@ -71,9 +163,6 @@ fn map_huge(bytes: usize) -> Option<NonNull<u8>> {
     unsafe { unmap(base, before) };
     // SAFETY: the tail of the mapping, which nobody has seen.
     unsafe { unmap(end, HUGE - before) };
-    // SAFETY: the range is mapped; the advice changes no contents. Kernels without huge pages
-    // refuse, which leaves ordinary ones.
-    unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
     Some(at)
 }
 
@@ -81,9 +170,8 @@ fn map_huge(bytes: usize) -> Option<NonNull<u8>> {
 unsafe impl PageSource for MappedPages {
     fn acquire(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>> {
         assert!(bytes > 0, "a chunk has a size");
-        let is_huge = kind == ChunkKind::Table && bytes.is_multiple_of(HUGE);
-        let at = if is_huge {
-            map_huge(bytes)?
+        let at = if kind == ChunkKind::Table && bytes == HUGE {
+            self.huge()?
         } else {
             map(bytes)?
         };
@@ -101,6 +189,19 @@ unsafe impl PageSource for MappedPages {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chunk_that_was_made_ready_follows_the_first() {
+        let pages = MappedPages::new();
+        let first = pages.acquire(HUGE, ChunkKind::Table).unwrap();
+        let stock = pages.stock.get().unwrap().as_ref().unwrap();
+        let ready = stock.ready.recv().unwrap().unwrap();
+        assert!(ready.0.addr().get().is_multiple_of(HUGE));
+        assert_ne!(ready.0, first);
+        drop(ready);
+        // SAFETY: it is given back as it was taken.
+        unsafe { pages.release(first, HUGE, ChunkKind::Table) };
+    }
 
     #[test]
     fn chunks_are_aligned_writable_and_counted() {

@@ -1,5 +1,6 @@
 //! What can be measured: one file per question.
 
+pub(crate) mod engine;
 pub(crate) mod growth;
 pub(crate) mod memory;
 pub(crate) mod wire;

@@ -43,17 +43,6 @@ pub(crate) struct Selection {
     pub(crate) only: Vec<String>,
     /// Which of our own responders take part.
     pub(crate) floor: Floor,
-    /// Whether ours let requests gather.
-    pub(crate) gathering: GatheringChoice,
-}
-
-/// Whether Dovetail and the null responder let requests gather before they serve them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GatheringChoice {
-    /// As they do when nothing is said.
-    Default,
-    /// Never.
-    Off,
 }
 
 /// Whether the null responder takes part.
@@ -111,16 +100,6 @@ impl Selection {
             let program = std::env::current_exe().context("finding this program")?;
             let program = program.display().to_string();
             systems.extend(pollers.iter().map(|poller| null(&program, poller)));
-        }
-        if self.gathering == GatheringChoice::Off {
-            for system in systems
-                .iter_mut()
-                .filter(|system| system.kind != Kind::Peer)
-            {
-                system
-                    .words
-                    .extend(["--gather-connections", "0"].map(str::to_owned));
-            }
         }
         if !self.only.is_empty() {
             systems.retain(|system| self.only.iter().any(|only| system.name.starts_with(only)));

@@ -11,7 +11,7 @@ use crate::command::spec::Flags;
 use crate::command::table::Unknown;
 use crate::command::{CmdError, CommandId};
 use crate::conn::{PauseScope, SessionFlags};
-use crate::observe::slowlog::SlowRequest;
+use crate::observe::slowlog::{Extent, Notable};
 use crate::resp::{Args, OwnedArgs, Protocol};
 use crate::seam::host::LogLevel;
 use crate::seam::machine::Outbox;
@@ -165,6 +165,7 @@ impl Runner<'_> {
         let spec = self.ctx.commands.row(command).spec;
         self.ctx.command = command;
         let db = self.ctx.db;
+        let before = self.ctx.reply.buf.len();
         let result = (spec.run)(&mut self.ctx, args);
         let stamp = (self.stopwatch)();
         let nanos = stamp.saturating_sub(self.stamp);
@@ -172,12 +173,17 @@ impl Runner<'_> {
         let observed = &mut *self.ctx.observed;
         observed.stats.commands += 1;
         observed.record(command, nanos);
-        if observed.is_slow(nanos) && !spec.flags.has(Flags::SKIP_SLOWLOG) {
-            self.note_slow(command, args, nanos);
-        }
         if let Err(error) = result {
             self.ctx.observed.commands[usize::from(command)].failed += 1;
             self.answer_error(&error);
+        }
+        let extent = Extent {
+            nanos,
+            request_bytes: args.extent(),
+            reply_bytes: self.ctx.reply.buf.len().saturating_sub(before),
+        };
+        if self.ctx.observed.is_notable(extent) && !spec.flags.has(Flags::SKIP_SLOWLOG) {
+            self.note(command, args, extent);
         }
         self.settle(db);
         if self.ctx.db != db {
@@ -213,20 +219,23 @@ impl Runner<'_> {
     }
 
     #[cold]
-    fn note_slow(&mut self, command: CommandId, args: &Args<'_>, nanos: u64) {
+    fn note(&mut self, command: CommandId, args: &Args<'_>, extent: Extent) {
         let Some(conn) = self.ctx.clients.get(self.ctx.conn) else {
             return;
         };
         let redacted = redacted(self.ctx.commands.row(command), args);
-        let request = SlowRequest {
+        let request = Notable {
             args: &redacted.as_ref().map_or(*args, OwnedArgs::args),
-            micros: nanos / 1000,
+            extent: Extent {
+                request_bytes: args.wire_bytes(),
+                ..extent
+            },
             unix_secs: self.ctx.now.unix_secs(),
             client: conn.session.peer_text(),
             name: &conn.session.name,
             is_fast: self.ctx.commands.row(command).flags.has(Flags::FAST),
         };
-        self.ctx.observed.note_slow(&request);
+        self.ctx.observed.note(&request);
     }
 
     /// Refuses a command before it runs; inside MULTI the transaction is broken by it.

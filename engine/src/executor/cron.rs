@@ -14,6 +14,8 @@ const EXPIRE_STEPS: u32 = 20_000;
 const CLIENTS_PER_CYCLE_MIN: usize = 16;
 /// Keys sampled in a cycle to estimate the mean time to live.
 const TTL_SAMPLES: u32 = 4;
+/// How often rates are sampled at most.
+const SAMPLE_PERIOD: Micros = Micros::from_millis(100);
 /// How long a connection counts as active after it was heard of.
 const ACTIVITY_TICK: Micros = Micros(2_000);
 
@@ -23,6 +25,8 @@ pub(super) struct Cron {
     next: Micros,
     now: Micros,
     cycles: u64,
+    /// When the rates are sampled again.
+    next_sample: Micros,
     /// Where the walk over connections goes on.
     client_slot: usize,
     /// The database whose expired keys are removed first in the next cycle.
@@ -93,10 +97,15 @@ impl Activity {
     /// How many connections to wait for, and how long.
     pub(super) fn company(&self, config: &Config) -> (u32, Micros) {
         let active = self.last.max(self.count);
-        if active < config.network.gather_connections {
+        let least = config.network.gather_connections;
+        if least == 0 || active < least {
             return (0, Micros(0));
         }
-        (active, Micros(u64::from(config.network.gather_grace_us)))
+        // Half of them: while these are served the others' requests are on their way.
+        (
+            active / 2,
+            Micros(u64::from(config.network.gather_grace_us)),
+        )
     }
 }
 
@@ -114,11 +123,18 @@ impl Engine {
     }
 
     fn sample_rates(&mut self, now: Micros) {
+        if now < self.cron.next_sample {
+            return;
+        }
+        self.cron.next_sample = now.plus(SAMPLE_PERIOD);
         let stats = &mut self.observed.stats;
         stats.ops_rate.sample(stats.commands, now);
         stats.in_rate.sample(stats.bytes_in, now);
         stats.out_rate.sample(stats.bytes_out, now);
         stats.turn_rate.sample(stats.turns, now);
+        stats
+            .turn_time_rate
+            .sample_against(stats.turn_us, stats.turns, 1);
         if self.cron.cycles.is_multiple_of(64) {
             (stats.recent_max_input, stats.recent_max_output) = (0, 0);
         }

@@ -36,11 +36,11 @@ impl Host for NullHost {
         Err(Refusal(NO_PROCESS.to_owned()))
     }
 
-    fn reconfigure(&mut self, _config: &Config) -> Result<(), Refusal> {
+    fn reconfigure(&mut self, _config: &mut Config) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn rewrite_config(&mut self, _edit: &mut dyn FnMut(&str) -> String) -> Result<(), Refusal> {
+    fn rewrite_config(&mut self, _edit: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Result<(), Refusal> {
         Err(Refusal(
             "The server is running without a config file".to_owned(),
         ))

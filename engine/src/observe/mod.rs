@@ -1,4 +1,4 @@
-//! What can be seen from outside: statistics, slow log, latency.
+//! What can be seen from outside: statistics, command logs, latency.
 
 pub mod histogram;
 pub mod latency;
@@ -8,7 +8,7 @@ pub mod stats;
 use crate::base::rng::Rng;
 use crate::config::Config;
 use latency::LatencyMonitor;
-use slowlog::{SlowLog, SlowRequest};
+use slowlog::{Extent, Notable, SlowLog};
 use stats::{CommandStats, ServerStats};
 
 /// Everything observed.
@@ -28,8 +28,8 @@ pub struct Observed {
     pub latency: LatencyMonitor,
     /// Forty random hex digits that name the history of this dataset; `master_replid` in INFO.
     pub history_id: String,
-    /// From how many nanoseconds on a command is looked at more closely.
-    slow_nanos: u64,
+    /// What makes a command worth a closer look.
+    notable: Extent,
     /// From how many microseconds on a command enters the slow log; `u64::MAX` for never.
     slowlog_micros: u64,
     /// Whether the distribution of times is kept.
@@ -48,7 +48,11 @@ impl Observed {
             large_replies: SlowLog::default(),
             latency: LatencyMonitor::default(),
             history_id: "0".repeat(40),
-            slow_nanos: u64::MAX,
+            notable: Extent {
+                nanos: u64::MAX,
+                request_bytes: usize::MAX,
+                reply_bytes: usize::MAX,
+            },
             slowlog_micros: u64::MAX,
             tracks_times: true,
         }
@@ -73,7 +77,12 @@ impl Observed {
             0 => u64::MAX,
             millis => millis.saturating_mul(1000),
         };
-        self.slow_nanos = self.slowlog_micros.min(latency_micros).saturating_mul(1000);
+        let bytes = |limit: i64| usize::try_from(limit).unwrap_or(usize::MAX);
+        self.notable = Extent {
+            nanos: self.slowlog_micros.min(latency_micros).saturating_mul(1000),
+            request_bytes: bytes(observe.commandlog_request_larger_than),
+            reply_bytes: bytes(observe.commandlog_reply_larger_than),
+        };
     }
 
     /// Counts a run of `command` that took `nanos`.
@@ -88,24 +97,35 @@ impl Observed {
         }
     }
 
-    /// Whether a run of `nanos` is worth [`Self::note_slow`].
+    /// Whether a run is worth [`Self::note`].
     #[inline]
     #[must_use]
-    pub fn is_slow(&self, nanos: u64) -> bool {
-        nanos >= self.slow_nanos
+    pub fn is_notable(&self, extent: Extent) -> bool {
+        extent.nanos >= self.notable.nanos
+            || extent.request_bytes >= self.notable.request_bytes
+            || extent.reply_bytes >= self.notable.reply_bytes
     }
 
-    /// Takes note of a slow run wherever it belongs.
-    pub fn note_slow(&mut self, request: &SlowRequest<'_>) {
-        if request.micros >= self.slowlog_micros {
-            self.slowlog.add(request);
+    /// Takes note of a run wherever it belongs.
+    pub fn note(&mut self, request: &Notable<'_>) {
+        let extent = request.extent;
+        let micros = extent.nanos / 1000;
+        if micros >= self.slowlog_micros {
+            self.slowlog.add(request, micros);
+        }
+        if extent.request_bytes >= self.notable.request_bytes {
+            self.large_requests
+                .add(request, extent.request_bytes as u64);
+        }
+        if extent.reply_bytes >= self.notable.reply_bytes {
+            self.large_replies.add(request, extent.reply_bytes as u64);
         }
         let event = if request.is_fast {
             "fast-command"
         } else {
             "command"
         };
-        self.latency.note(event, request.micros, request.unix_secs);
+        self.latency.note(event, micros, request.unix_secs);
     }
 
     /// Gives the dataset's history a new random name.

@@ -1,4 +1,4 @@
-//! The slow log: the last commands that took longer than a threshold.
+//! The command logs: the last commands that took long, came in large or were answered at length.
 
 use crate::resp::Args;
 use bytes::Bytes;
@@ -9,13 +9,13 @@ const WORDS_MAX: usize = 32;
 /// Bytes kept of a word.
 const WORD_BYTES_MAX: usize = 128;
 
-/// A command that took long, as the executor hands it over.
+/// A command that stood out, as the executor hands it over.
 #[derive(Debug)]
-pub struct SlowRequest<'a> {
+pub struct Notable<'a> {
     /// Its words.
     pub args: &'a Args<'a>,
-    /// How long it took, in microseconds.
-    pub micros: u64,
+    /// By how much.
+    pub extent: Extent,
     /// When it ran.
     pub unix_secs: u64,
     /// Whose it was.
@@ -24,6 +24,17 @@ pub struct SlowRequest<'a> {
     pub name: &'a Bytes,
     /// Whether it should have been fast.
     pub is_fast: bool,
+}
+
+/// What one run of a command took and gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// How long it ran.
+    pub nanos: u64,
+    /// Bytes of its request on the wire.
+    pub request_bytes: usize,
+    /// Bytes of its reply.
+    pub reply_bytes: usize,
 }
 
 /// One entry.
@@ -58,12 +69,12 @@ impl SlowLog {
         self.entries.truncate(len);
     }
 
-    /// Adds a command.
-    pub fn add(&mut self, request: &SlowRequest<'_>) {
+    /// Adds a command, with its time or size.
+    pub fn add(&mut self, request: &Notable<'_>, amount: u64) {
         let entry = SlowEntry {
             id: self.next_id,
             unix_secs: request.unix_secs,
-            amount: request.micros,
+            amount,
             words: cut_words(request.args),
             client: request.client.clone(),
             name: request.name.clone(),
@@ -122,14 +133,19 @@ mod tests {
 
     fn add(log: &mut SlowLog, words: &[&[u8]]) {
         let owned = OwnedArgs::from_words(words);
-        log.add(&SlowRequest {
+        let notable = Notable {
             args: &owned.args(),
-            micros: 5,
+            extent: Extent {
+                nanos: 5000,
+                request_bytes: 20,
+                reply_bytes: 5,
+            },
             unix_secs: 7,
             client: "127.0.0.1:1".into(),
             name: &Bytes::new(),
             is_fast: false,
-        });
+        };
+        log.add(&notable, 5);
     }
 
     #[test]

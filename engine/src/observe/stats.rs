@@ -19,30 +19,35 @@ pub struct CommandStats {
     pub times: Option<Box<Histogram>>,
 }
 
-/// A rate over the last samples: sixteen, taken ten times a second.
+/// How fast one counter grows against another, over the last sixteen samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
     samples: [u64; 16],
     next: usize,
-    last_count: u64,
-    last_at: Micros,
+    /// Both counters at the last sample.
+    last: Option<(u64, u64)>,
 }
 
 impl Rate {
-    /// Takes note of a counter's value.
+    /// Takes note of a counter's value at an instant.
     pub fn sample(&mut self, count: u64, now: Micros) {
-        let span = now.minus(self.last_at).0;
-        let grown = count.saturating_sub(self.last_count);
-        if self.last_at.0 > 0 && span > 0 {
-            self.samples[self.next] = grown.saturating_mul(1_000_000) / span;
-            self.next = (self.next + 1) % self.samples.len();
-        }
-        (self.last_count, self.last_at) = (count, now);
+        self.sample_against(count, now.0, 1_000_000);
     }
 
-    /// Mean of the last samples, per second.
+    /// Takes note of two counters: how much `count` has grown for every `unit` of `base`.
+    pub fn sample_against(&mut self, count: u64, base: u64, unit: u64) {
+        if let Some((last_count, last_base)) = self.last {
+            let grown = count.saturating_sub(last_count);
+            let span = base.saturating_sub(last_base);
+            self.samples[self.next] = grown.saturating_mul(unit).checked_div(span).unwrap_or(0);
+            self.next = (self.next + 1) % self.samples.len();
+        }
+        self.last = Some((count, base));
+    }
+
+    /// Mean of the last samples: per second, or per unit of the base.
     #[must_use]
-    pub fn per_second(&self) -> u64 {
+    pub fn mean(&self) -> u64 {
         self.samples.iter().sum::<u64>() / self.samples.len() as u64
     }
 }
@@ -108,7 +113,7 @@ pub struct ServerStats {
     pub out_rate: Rate,
     /// Turns per second.
     pub turn_rate: Rate,
-    /// Time per turn.
+    /// Microseconds per turn.
     pub turn_time_rate: Rate,
 }
 

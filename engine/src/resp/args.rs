@@ -15,6 +15,9 @@ pub struct Span {
 /// `start` of a span whose `len` is an index among the large words.
 const LARGE: u32 = u32::MAX;
 
+/// What stands before the first word and after the last, when both numbers have one digit.
+const FRAMING_BYTES: usize = "*3\r\n$3\r\n\r\n".len();
+
 impl Span {
     /// A word inside the received bytes.
     #[must_use]
@@ -130,11 +133,37 @@ impl<'a> Args<'a> {
         self.spans[index].start == LARGE
     }
 
+    /// About how many bytes the request had on the wire; see [`Self::wire_bytes`]. O(1) unless
+    /// there are large words.
+    #[must_use]
+    #[inline]
+    pub fn extent(&self) -> usize {
+        if !self.large.is_empty() {
+            return self.wire_bytes();
+        }
+        let last = self.spans[self.spans.len() - 1];
+        (last.start + last.len - self.spans[0].start) as usize + FRAMING_BYTES
+    }
+
+    /// Bytes of the request as an array of bulk strings, however it came.
+    #[must_use]
+    pub fn wire_bytes(&self) -> usize {
+        let framed = |len: usize| "$\r\n".len() + decimal_digits(len);
+        let words = self
+            .iter_from(0)
+            .map(|word| framed(word.len()) + word.len() + "\r\n".len());
+        framed(self.len()) + words.sum::<usize>()
+    }
+
     /// Bytes of all words.
     #[must_use]
     pub fn total_bytes(&self) -> usize {
         (0..self.len()).map(|i| self.get(i).len()).sum()
     }
+}
+
+fn decimal_digits(number: usize) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 /// A request that has to outlive the bytes it came in.

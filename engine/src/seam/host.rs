@@ -118,16 +118,16 @@ pub trait Host {
     /// When an address cannot be listened on; nothing has changed then.
     fn relisten(&mut self, config: &Config) -> Result<Vec<ListenerId>, Refusal>;
     /// Takes over whatever the process itself must know of a changed configuration (log level,
-    /// directory, descriptor limit...).
+    /// directory, descriptor limit...). A relative `dir` becomes the path that it means.
     ///
     /// # Errors
     /// In words for the client; nothing has changed then.
-    fn reconfigure(&mut self, config: &Config) -> Result<(), Refusal>;
+    fn reconfigure(&mut self, config: &mut Config) -> Result<(), Refusal>;
     /// Reads the configuration file, hands its text to `edit`, and replaces it atomically.
     ///
     /// # Errors
     /// When there is no file or it cannot be written.
-    fn rewrite_config(&mut self, edit: &mut dyn FnMut(&str) -> String) -> Result<(), Refusal>;
+    fn rewrite_config(&mut self, edit: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Result<(), Refusal>;
     /// Blocks the whole process: DEBUG SLEEP.
     fn sleep(&mut self, micros: u64);
     /// Asks the allocator to give unused memory back.

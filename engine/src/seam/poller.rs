@@ -36,12 +36,10 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{}: {}",
-            self.op,
-            std::io::Error::from_raw_os_error(self.errno)
-        )
+        // The system's reason without the number that Rust puts behind it.
+        let text = std::io::Error::from_raw_os_error(self.errno).to_string();
+        let reason = text.split(" (os error ").next().unwrap_or(&text);
+        write!(out, "{}: {reason}", self.op)
     }
 }
 

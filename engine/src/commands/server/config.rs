@@ -92,11 +92,9 @@ fn resetstat(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 /// CONFIG REWRITE
 fn rewrite(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
     let config = &*ctx.config;
-    let mut edit = |old: &str| {
-        // Bytes that are no text are written as escapes, so nothing is lost here.
-        String::from_utf8_lossy(&config.rewrite(old.as_bytes(), None)).into_owned()
-    };
-    let done = ctx.host.rewrite_config(&mut edit);
+    let done = ctx
+        .host
+        .rewrite_config(&mut |old| config.rewrite(old, None));
     done.map_err(|Refusal(why)| CmdError::text(format!("ERR {why}")))?;
     ctx.reply.ok();
     Ok(())

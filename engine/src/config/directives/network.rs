@@ -15,13 +15,14 @@ group! {
         "poller", choice::<PollerChoice>(), Mutable, Live;
 
         /// With at least this many connections in use, the loop lets requests gather for a moment
-        /// before it serves them together, which saves system calls. 0 never gathers.
-        gather_connections: u32 = 8,
+        /// before it serves them together. 0, the default, never gathers: what that is worth
+        /// depends on the clients and the machine, so measure it.
+        gather_connections: u32 = 0,
         "gather-connections", int(0, 1_000_000), Mutable, Live;
 
-        /// How long requests may gather, in microseconds. A pause this short does not show in the
-        /// latency of a busy server, and an idle one does not take it. 0 never gathers.
-        gather_grace_us: u32 = 30,
+        /// How long requests may gather, in microseconds, unless half of the connections in use
+        /// have sent something before. 0 never gathers.
+        gather_grace_us: u32 = 15,
         "gather-grace-us", int(0, 1000), Mutable, Live;
 
         /// Addresses to listen on. `*` is every IPv4 address, `::*` every IPv6 address, and a

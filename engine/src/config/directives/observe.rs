@@ -43,18 +43,18 @@ group! {
 
         /// A request longer than so many bytes goes to the log of large requests; -1 logs none.
         commandlog_request_larger_than: i64 = 1 << 20,
-        "commandlog-request-larger-than", int(-1, i64::MAX), Mutable, Later;
+        "commandlog-request-larger-than", int(-1, i64::MAX), Mutable, Live;
 
         /// How many requests that log keeps.
         commandlog_large_request_max_len: u64 = 128,
-        "commandlog-large-request-max-len", LONG, Mutable, Later;
+        "commandlog-large-request-max-len", LONG, Mutable, Live;
 
         /// A reply longer than so many bytes goes to the log of large replies; -1 logs none.
         commandlog_reply_larger_than: i64 = 1 << 20,
-        "commandlog-reply-larger-than", int(-1, i64::MAX), Mutable, Later;
+        "commandlog-reply-larger-than", int(-1, i64::MAX), Mutable, Live;
 
         /// How many replies that log keeps.
         commandlog_large_reply_max_len: u64 = 128,
-        "commandlog-large-reply-max-len", LONG, Mutable, Later;
+        "commandlog-large-reply-max-len", LONG, Mutable, Live;
     }
 }

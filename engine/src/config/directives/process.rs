@@ -96,9 +96,10 @@ group! {
         "oom-score-adj-values", Kind::List { shape: "three integers from -2000 to 2000" },
         Mutable, Later;
 
-        /// Whether transparent huge pages are switched off for the process.
+        /// Whether transparent huge pages are switched off for the process where the kernel gives
+        /// them unasked; where they come only when advised, the table's memory is advised.
         disable_thp: bool = true,
-        "disable-thp", Kind::Bool, StartOnly, Later;
+        "disable-thp", Kind::Bool, StartOnly, Live;
 
         /// Processors on which the main thread may run.
         server_cpulist: Text = Text::default(),

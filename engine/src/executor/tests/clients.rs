@@ -303,7 +303,7 @@ fn idle_databases_do_not_touch_for_others() {
 #[test]
 fn what_stirs_is_counted_once_a_tick_whatever_resets_the_statistics() {
     let mut rig = Rig::with(parts_with(&[(b"gather-connections", b"2")]));
-    let all: Vec<usize> = (0..3).map(|_| rig.connect()).collect();
+    let all: Vec<usize> = (0..6).map(|_| rig.connect()).collect();
     for round in 0..50 {
         for who in &all {
             rig.send(*who, b"PING\r\nPING\r\n");

@@ -18,18 +18,15 @@ fn traffic(view: &View<'_, '_>, out: &mut Fields) {
     let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
     out.put("total_connections_received", stats.connections);
     out.put("total_commands_processed", stats.commands);
-    out.put("instantaneous_ops_per_sec", stats.ops_rate.per_second());
+    out.put("instantaneous_ops_per_sec", stats.ops_rate.mean());
     out.put("total_net_input_bytes", stats.bytes_in);
     out.put("total_net_output_bytes", stats.bytes_out);
     out.put("total_net_repl_input_bytes", 0);
     out.put("total_net_repl_output_bytes", 0);
-    out.put(
-        "instantaneous_input_kbps",
-        kilobytes(stats.in_rate.per_second()),
-    );
+    out.put("instantaneous_input_kbps", kilobytes(stats.in_rate.mean()));
     out.put(
         "instantaneous_output_kbps",
-        kilobytes(stats.out_rate.per_second()),
+        kilobytes(stats.out_rate.mean()),
     );
     out.put("instantaneous_input_repl_kbps", "0.00");
     out.put("instantaneous_output_repl_kbps", "0.00");
@@ -91,10 +88,15 @@ fn event_loop(view: &View<'_, '_>, out: &mut Fields) {
     let counters = &stats.counters;
     let per_wait = counters.events as f64 / counters.waits.max(1) as f64;
     out.put("eventloop_cycles", stats.turns);
+    out.put("eventloop_duration_sum", stats.turn_us);
     out.put("eventloop_duration_cmd_sum", stats.command_nanos / 1000);
     out.put(
         "instantaneous_eventloop_cycles_per_sec",
-        stats.turn_rate.per_second(),
+        stats.turn_rate.mean(),
+    );
+    out.put(
+        "instantaneous_eventloop_duration_usec",
+        stats.turn_time_rate.mean(),
     );
     out.put("poller_waits", counters.waits);
     out.put("poller_events", counters.events);

@@ -1,0 +1,165 @@
+//! What a request costs the engine alone: no socket, no kernel, this thread.
+//!
+//! Batches are made beforehand, each is one chunk as a poller would hand it over. The least round
+//! counts: whatever disturbs adds to it. Under `valgrind --tool=callgrind` the same run counts
+//! instructions, which repeat exactly.
+
+use anyhow::{Result, anyhow};
+use dovetail_engine::base::{ConnId, ListenerId, Micros, Now};
+use dovetail_engine::executor::{Engine, Parts};
+use dovetail_engine::seam::machine::{Machine as _, Outbox};
+use dovetail_engine::seam::poller::{Arrival, Endpoint, Event};
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+
+use crate::load::client::Filling;
+use crate::load::keys::{Distribution, KeyStream};
+use crate::load::request::Ring;
+use crate::load::workload::Workload;
+use crate::measure::cpu::own_run_ns;
+use crate::measure::spread::Figure;
+use crate::report::{engine_table, say};
+
+/// Requests of a round.
+const REQUESTS: usize = 1 << 17;
+
+/// What to measure.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Kinds of load.
+    pub(crate) workloads: Vec<Workload>,
+    /// Requests in a chunk.
+    pub(crate) depths: Vec<usize>,
+    /// Bytes of a value.
+    pub(crate) value_bytes: usize,
+    /// Keys that exist.
+    pub(crate) keys: u32,
+    /// Measurements of each.
+    pub(crate) rounds: usize,
+    /// Decides every random choice.
+    pub(crate) seed: u64,
+}
+
+/// One row of the result.
+#[derive(Debug)]
+pub(crate) struct Cost {
+    /// The workload.
+    pub(crate) workload: String,
+    /// Requests in a chunk.
+    pub(crate) depth: usize,
+    /// Nanoseconds per request.
+    pub(crate) nanos: Figure,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// If the engine cannot be made.
+pub(crate) fn run(plan: &Plan) -> Result<()> {
+    let mut costs = Vec::new();
+    for workload in &plan.workloads {
+        let mut bench = Bench::new(plan.seed)?;
+        for preload in workload.preloads() {
+            bench.fill(preload, plan);
+        }
+        for &depth in &plan.depths {
+            let chunks = chunks(workload, depth, plan);
+            let rounds =
+                (0..plan.rounds).map(|_| bench.round(&chunks) / (chunks.len() * depth) as f64);
+            costs.push(Cost {
+                workload: workload.name.clone(),
+                depth,
+                nanos: Figure::of(rounds),
+            });
+        }
+    }
+    say(&engine_table(&costs, plan.keys));
+    Ok(())
+}
+
+fn chunks(workload: &Workload, depth: usize, plan: &Plan) -> Vec<Vec<u8>> {
+    let mut rng = SmallRng::seed_from_u64(plan.seed);
+    let mut ring = Ring::new(&workload.requests(plan.value_bytes), depth, &mut rng);
+    let distribution = workload.distribution.unwrap_or(Distribution::Uniform);
+    let mut keys = KeyStream::new(distribution, plan.keys, plan.seed);
+    let chunk = |_| {
+        let mut chunk = Vec::new();
+        ring.next().write(&mut keys, &mut chunk);
+        chunk
+    };
+    (0..(REQUESTS / depth).max(1)).map(chunk).collect()
+}
+
+/// An engine with one connection, for which time stands still.
+struct Bench {
+    engine: Engine,
+    out: Outbox,
+}
+
+const NOW: Now = Now {
+    monotonic: Micros(1),
+    unix_us: 1_700_000_000_000_000,
+};
+const CONN: ConnId = ConnId {
+    slot: 0,
+    generation: 0,
+};
+
+impl Bench {
+    fn new(seed: u64) -> Result<Self> {
+        let mut engine = Engine::new(Parts::bare(seed)).map_err(|why| anyhow!(why))?;
+        let mut out = Outbox::default();
+        engine.start(NOW, "none", &mut out);
+        let here = Endpoint::Unix(String::new());
+        let arrival = Box::new(Arrival {
+            peer: here.clone(),
+            local: here,
+            descriptor: -1,
+        });
+        let event = Event::Accepted {
+            conn: CONN,
+            listener: ListenerId(0),
+            arrival,
+        };
+        engine.on_event(NOW, event, &mut out);
+        Ok(Self { engine, out })
+    }
+
+    fn fill(&mut self, preload: crate::load::workload::Preload, plan: &Plan) {
+        let Some(filling) = Filling::for_preload(preload, plan.value_bytes) else {
+            return;
+        };
+        let mut chunk = Vec::new();
+        for number in 0..plan.keys {
+            chunk.clear();
+            filling.write(number, &mut chunk);
+            self.turn(&mut chunk);
+        }
+    }
+
+    /// One turn of the loop, in which `chunk` has arrived.
+    fn turn(&mut self, chunk: &mut [u8]) {
+        let event = Event::Received {
+            conn: CONN,
+            bytes: chunk,
+        };
+        self.engine.on_event(NOW, event, &mut self.out);
+        self.engine.end_turn(NOW, &mut self.out);
+        self.engine.replies(&mut |_, reply| {
+            reply.clear(usize::MAX);
+            0
+        });
+        self.out.actions.clear();
+    }
+
+    /// Runs all chunks. Returns the nanoseconds of this thread.
+    fn round(&mut self, chunks: &[Vec<u8>]) -> f64 {
+        // A chunk may be written to while it is parsed.
+        let mut chunks = chunks.to_vec();
+        let began = own_run_ns();
+        for chunk in &mut chunks {
+            self.turn(chunk);
+        }
+        own_run_ns().saturating_sub(began) as f64
+    }
+}
