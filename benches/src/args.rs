@@ -168,6 +168,9 @@ pub(crate) struct EngineArgs {
         default_value = "ping,get,set,incr,mset10,mget10,mixed80:20"
     )]
     workloads: Vec<String>,
+    /// Connections that each send in every turn
+    #[arg(short, long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
     /// Requests that arrive together
     #[arg(short = 'P', long, value_delimiter = ',', default_value = "1,16,64")]
     pipeline: Vec<usize>,
@@ -194,6 +197,7 @@ impl EngineArgs {
         Ok(engine::Plan {
             workloads: parse_workloads(&self.workloads)?,
             depths: self.pipeline.iter().map(|&depth| depth.max(1)).collect(),
+            connections: self.connections,
             value_bytes: self.value_size,
             keys: self.keys,
             rounds: self.rounds,

@@ -4,6 +4,8 @@
 //! counts: whatever disturbs adds to it. Under `valgrind --tool=callgrind` the same run counts
 //! instructions, which repeat exactly.
 
+use std::time::Instant;
+
 use anyhow::{Result, anyhow};
 use dovetail_engine::base::{ConnId, ListenerId, Micros, Now};
 use dovetail_engine::executor::{Engine, Parts};
@@ -16,7 +18,6 @@ use crate::load::client::Filling;
 use crate::load::keys::{Distribution, KeyStream};
 use crate::load::request::Ring;
 use crate::load::workload::Workload;
-use crate::measure::cpu::own_run_ns;
 use crate::measure::spread::Figure;
 use crate::report::{engine_table, say};
 
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) workloads: Vec<Workload>,
     /// Requests in a chunk.
     pub(crate) depths: Vec<usize>,
+    /// Connections, each of which has a chunk in every turn.
+    pub(crate) connections: u32,
     /// Bytes of a value.
     pub(crate) value_bytes: usize,
     /// Keys that exist.
@@ -58,7 +61,7 @@ pub(crate) struct Cost {
 pub(crate) fn run(plan: &Plan) -> Result<()> {
     let mut costs = Vec::new();
     for workload in &plan.workloads {
-        let mut bench = Bench::new(plan.seed)?;
+        let mut bench = Bench::new(plan)?;
         for preload in workload.preloads() {
             bench.fill(preload, plan);
         }
@@ -90,39 +93,49 @@ fn chunks(workload: &Workload, depth: usize, plan: &Plan) -> Vec<Vec<u8>> {
     (0..(REQUESTS / depth).max(1)).map(chunk).collect()
 }
 
-/// An engine with one connection, for which time stands still.
+/// An engine and its connections, for which time stands still.
 struct Bench {
     engine: Engine,
     out: Outbox,
+    connections: u32,
 }
 
 const NOW: Now = Now {
     monotonic: Micros(1),
     unix_us: 1_700_000_000_000_000,
 };
-const CONN: ConnId = ConnId {
-    slot: 0,
-    generation: 0,
-};
+
+const fn conn(slot: u32) -> ConnId {
+    ConnId {
+        slot,
+        generation: 0,
+    }
+}
 
 impl Bench {
-    fn new(seed: u64) -> Result<Self> {
-        let mut engine = Engine::new(Parts::bare(seed)).map_err(|why| anyhow!(why))?;
+    fn new(plan: &Plan) -> Result<Self> {
+        let mut engine = Engine::new(Parts::bare(plan.seed)).map_err(|why| anyhow!(why))?;
         let mut out = Outbox::default();
         engine.start(NOW, "none", &mut out);
-        let here = Endpoint::Unix(String::new());
-        let arrival = Box::new(Arrival {
-            peer: here.clone(),
-            local: here,
-            descriptor: -1,
-        });
-        let event = Event::Accepted {
-            conn: CONN,
-            listener: ListenerId(0),
-            arrival,
-        };
-        engine.on_event(NOW, event, &mut out);
-        Ok(Self { engine, out })
+        for slot in 0..plan.connections {
+            let here = Endpoint::Unix(String::new());
+            let arrival = Box::new(Arrival {
+                peer: here.clone(),
+                local: here,
+                descriptor: -1,
+            });
+            let event = Event::Accepted {
+                conn: conn(slot),
+                listener: ListenerId(0),
+                arrival,
+            };
+            engine.on_event(NOW, event, &mut out);
+        }
+        Ok(Self {
+            engine,
+            out,
+            connections: plan.connections,
+        })
     }
 
     fn fill(&mut self, preload: crate::load::workload::Preload, plan: &Plan) {
@@ -133,17 +146,20 @@ impl Bench {
         for number in 0..plan.keys {
             chunk.clear();
             filling.write(number, &mut chunk);
-            self.turn(&mut chunk);
+            self.receive(0, &mut chunk);
+            self.end_turn();
         }
     }
 
-    /// One turn of the loop, in which `chunk` has arrived.
-    fn turn(&mut self, chunk: &mut [u8]) {
+    fn receive(&mut self, slot: u32, chunk: &mut [u8]) {
         let event = Event::Received {
-            conn: CONN,
+            conn: conn(slot),
             bytes: chunk,
         };
         self.engine.on_event(NOW, event, &mut self.out);
+    }
+
+    fn end_turn(&mut self) {
         self.engine.end_turn(NOW, &mut self.out);
         self.engine.replies(&mut |_, reply| {
             reply.clear(usize::MAX);
@@ -152,14 +168,17 @@ impl Bench {
         self.out.actions.clear();
     }
 
-    /// Runs all chunks. Returns the nanoseconds of this thread.
+    /// Runs all chunks. Returns the nanoseconds.
     fn round(&mut self, chunks: &[Vec<u8>]) -> f64 {
         // A chunk may be written to while it is parsed.
         let mut chunks = chunks.to_vec();
-        let began = own_run_ns();
-        for chunk in &mut chunks {
-            self.turn(chunk);
+        let began = Instant::now();
+        for turn in chunks.chunks_mut(self.connections as usize) {
+            for (slot, chunk) in (0..).zip(turn) {
+                self.receive(slot, chunk);
+            }
+            self.end_turn();
         }
-        own_run_ns().saturating_sub(began) as f64
+        began.elapsed().as_nanos() as f64
     }
 }

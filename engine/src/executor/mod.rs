@@ -6,6 +6,7 @@
 //! Invariants: executed, recorded, as durable as configured, then answered.
 
 mod accept;
+mod ahead;
 mod block;
 mod call;
 mod cron;
@@ -35,7 +36,7 @@ use crate::seam::poller::{Event, Patience};
 use block::Blocked;
 use cron::Cron;
 use dovetail_memory::PageSource;
-use requests::Frames;
+use requests::Frame;
 use std::rc::Rc;
 
 /// Reads a monotonic counter of nanoseconds. It only measures: its readings reach the slow log,
@@ -80,7 +81,9 @@ pub struct Engine {
     stopwatch: Stopwatch,
     effects: Effects,
     /// Framed requests of the batch being run; kept for its allocations.
-    frames: Frames,
+    frames: Vec<Frame>,
+    /// Small chunks of this turn that have not been run.
+    ahead: ahead::Ahead,
     /// A parser that is between requests; kept for its allocations.
     parser: Parser,
     /// Empty output buffers for connections that have something to say.
@@ -136,7 +139,8 @@ impl Engine {
             identity,
             stopwatch,
             effects: Effects::default(),
-            frames: Frames::default(),
+            frames: Vec::new(),
+            ahead: ahead::Ahead::default(),
             parser: Parser::default(),
             spare: Vec::new(),
             blocked: Blocked::default(),
@@ -159,6 +163,18 @@ impl Engine {
 
     /// Lends a handler everything, for connection `conn`, with its reply going to `buf`.
     fn lend<'a>(&'a mut self, now: Now, conn: ConnId, buf: &'a mut ReplyBuf) -> Runner<'a> {
+        let stamp = (self.stopwatch)();
+        self.lend_at(now, conn, buf, stamp)
+    }
+
+    /// The same when the stopwatch has just been read.
+    fn lend_at<'a>(
+        &'a mut self,
+        now: Now,
+        conn: ConnId,
+        buf: &'a mut ReplyBuf,
+        stamp: u64,
+    ) -> Runner<'a> {
         let now = self.keyspace.now().max_of(now);
         let (db, protocol, touching) = match self.clients.get(conn) {
             Some(row) => {
@@ -191,7 +207,7 @@ impl Engine {
             shutdown: &mut self.shutdown,
             cron_paused: &mut self.cron.paused,
             stopwatch: self.stopwatch,
-            stamp: (self.stopwatch)(),
+            stamp,
             touched: Vec::new(),
             pushes: ReplyBuf::new(),
         }
@@ -220,6 +236,9 @@ impl Machine for Engine {
 
     fn on_event(&mut self, now: Now, event: Event<'_>, out: &mut Outbox) {
         self.keyspace.set_now(now);
+        if !matches!(event, Event::Received { .. }) {
+            self.run_ahead(now, out);
+        }
         match event {
             Event::Received { conn, bytes } => self.on_received(now, conn, bytes, out),
             Event::Filled { conn, buffer } => self.on_filled(now, conn, buffer, out),

@@ -9,6 +9,7 @@ use crate::base::{ConnId, Now};
 use crate::command::CommandId;
 use crate::command::table::Unknown;
 use crate::conn::{Partial, SessionFlags};
+use crate::keyspace::Db;
 use crate::resp::{Args, Limits, Parser, ProtocolError, ReplyBuf, Stop};
 use crate::seam::host::LogLevel;
 use crate::seam::machine::{Action, Outbox};
@@ -18,12 +19,9 @@ use std::ops::Range;
 /// Requests that are framed and fetched ahead together.
 const BATCH_MAX: usize = 32;
 
-/// The framed requests of a batch; their words lie with the parser.
-#[derive(Debug, Default)]
-pub(super) struct Frames(Vec<Frame>);
-
+/// A framed request; its words lie with the parser.
 #[derive(Debug)]
-struct Frame {
+pub(super) struct Frame {
     /// Where the request begins in its buffer, and where the next one does.
     start: usize,
     end: usize,
@@ -43,7 +41,7 @@ impl Frame {
 }
 
 /// How the requests of a buffer ended.
-enum RunEnd {
+pub(super) enum RunEnd {
     /// Everything before this offset has been run; a request that has begun there is unfinished.
     Unfinished(usize),
     /// The word that begins at `start` wants `len` bytes and a buffer of its own; the request it
@@ -100,6 +98,10 @@ impl Engine {
     pub(super) fn on_received(&mut self, now: Now, id: ConnId, bytes: &mut [u8], out: &mut Outbox) {
         self.observed.stats.bytes_in += bytes.len() as u64;
         self.observed.stats.reads += 1;
+        let may_run_ahead = self.may_run_ahead(id, bytes);
+        if !may_run_ahead {
+            self.run_ahead(now, out);
+        }
         let Some(conn) = self.clients.get_mut(id) else {
             return;
         };
@@ -122,6 +124,7 @@ impl Engine {
                     }),
                 );
             }
+            None if may_run_ahead && self.keep_ahead(now, id, bytes, out) => return,
             None => {
                 let mut parser = std::mem::take(&mut self.parser);
                 debug_assert_eq!(parser.position(), 0, "a parser is kept between buffers");
@@ -184,7 +187,7 @@ impl Engine {
         self.keep_rest(id, end, Chunk::Owned(bytes), parser, out);
     }
 
-    fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
+    pub(super) fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
         let stats = &mut self.observed.stats;
         stats.recent_max_input = stats.recent_max_input.max(partial.bytes.len());
         if let Some(conn) = self.clients.get_mut(id) {
@@ -281,9 +284,9 @@ impl Engine {
             0
         };
         let end = loop {
-            frames.0.clear();
+            frames.clear();
             let stop = self.frame_batch(id, bytes, parser, &mut begun, &mut frames);
-            if !frames.0.is_empty() {
+            if !frames.is_empty() {
                 self.prepare(id, bytes, parser, &mut frames);
                 let mut runner = self.lend(now, id, &mut output);
                 if let Some(end) = runner.run_batch(bytes, parser, &frames, out) {
@@ -314,7 +317,7 @@ impl Engine {
         bytes: &mut [u8],
         parser: &mut Parser,
         begun: &mut usize,
-        frames: &mut Frames,
+        frames: &mut Vec<Frame>,
     ) -> Stop {
         let authenticated = self
             .clients
@@ -326,14 +329,15 @@ impl Engine {
         };
         let most = if authenticated { BATCH_MAX } else { 1 };
         if parser.is_complete() {
-            return close_frame(parser, begun, frames);
+            frames.push(close_frame(parser, begun));
+            return Stop::Request;
         }
         loop {
             match parser.advance(bytes, &limits) {
                 Stop::Request => {
-                    close_frame(parser, begun, frames);
+                    frames.push(close_frame(parser, begun));
                     let goes_on = bytes.get(*begun) == Some(&b'*');
-                    if frames.0.len() == most || !goes_on || parser.has_large() {
+                    if frames.len() == most || !goes_on || parser.has_large() {
                         return Stop::Request;
                     }
                 }
@@ -348,15 +352,33 @@ impl Engine {
     }
 
     /// Looks up the batch's commands and fetches their first keys ahead.
-    fn prepare(&self, id: ConnId, bytes: &[u8], parser: &Parser, frames: &mut Frames) {
-        let db = self
-            .clients
-            .get(id)
-            .map(|conn| conn.session.db)
-            .unwrap_or_default();
-        let db = self.keyspace.peek_db(db);
-        let many = frames.0.len() > 1;
-        for frame in &mut frames.0 {
+    fn prepare(&self, id: ConnId, bytes: &[u8], parser: &Parser, frames: &mut [Frame]) {
+        let many = frames.len() > 1;
+        self.hash_keys(id, bytes, parser, frames, many);
+        if many {
+            self.fetch_records(id, frames);
+        }
+    }
+
+    fn db_of(&self, id: ConnId) -> &Db {
+        let conn = self.clients.get(id);
+        self.keyspace
+            .peek_db(conn.map(|conn| conn.session.db).unwrap_or_default())
+    }
+
+    /// Looks up commands and hashes their first keys; when there are `many`, starts fetching their
+    /// buckets.
+    #[inline]
+    pub(super) fn hash_keys(
+        &self,
+        id: ConnId,
+        bytes: &[u8],
+        parser: &Parser,
+        frames: &mut [Frame],
+        many: bool,
+    ) {
+        let db = self.db_of(id);
+        for frame in frames {
             let args = frame.args(parser, bytes);
             frame.command = self.commands.resolve(&args);
             let Ok(command) = frame.command else { continue };
@@ -370,10 +392,14 @@ impl Engine {
                 }
             }
         }
-        if many {
-            for (_, hash) in frames.0.iter().filter_map(|frame| frame.hashed) {
-                db.prefetch_record(hash);
-            }
+    }
+
+    /// Starts fetching the records of keys whose buckets are on their way.
+    #[inline]
+    pub(super) fn fetch_records(&self, id: ConnId, frames: &[Frame]) {
+        let db = self.db_of(id);
+        for (_, hash) in frames.iter().filter_map(|frame| frame.hashed) {
+            db.prefetch_record(hash);
         }
     }
 
@@ -432,30 +458,29 @@ pub(super) enum RequestEnd {
 /// Takes the request that the parser has just completed, which began at `begun`; the next one begins
 /// where it ends.
 #[inline]
-fn close_frame(parser: &mut Parser, begun: &mut usize, frames: &mut Frames) -> Stop {
+pub(super) fn close_frame(parser: &mut Parser, begun: &mut usize) -> Frame {
     let words = parser.finish();
     let (start, end) = (*begun, parser.position());
-    frames.0.push(Frame {
+    *begun = end;
+    Frame {
         start,
         end,
         words,
         command: Err(Unknown::Command),
         hashed: None,
-    });
-    *begun = end;
-    Stop::Request
+    }
 }
 
 impl Runner<'_> {
     /// Runs a batch in order. Returns how the connection's requests end if they do.
-    fn run_batch(
+    pub(super) fn run_batch(
         &mut self,
         bytes: &[u8],
         parser: &Parser,
-        frames: &Frames,
+        frames: &[Frame],
         out: &mut Outbox,
     ) -> Option<RunEnd> {
-        for frame in &frames.0 {
+        for frame in frames {
             let args = frame.args(parser, bytes);
             self.ctx.hashed = frame.hashed;
             match self.request(frame.command, &args, out) {

@@ -2,6 +2,7 @@
 
 mod clients;
 mod framing;
+mod together;
 mod transactions;
 
 use super::{Engine, Parts};

@@ -78,6 +78,7 @@ impl Engine {
         self.observed.stats.turns += 1;
         self.observed.stats.counters = out.counters;
         self.keyspace.set_now(now);
+        self.run_ahead(now, out);
         if self.clients.blocked > 0 {
             self.serve_blocked(now, out);
         }

@@ -195,6 +195,13 @@ impl Parser {
         self.first = 0;
     }
 
+    /// Forgets everything: the buffer is empty.
+    pub fn reset(&mut self) {
+        (self.missing, self.awaiting, self.pos) = (0, None, 0);
+        self.first = self.spans.len();
+        self.forget();
+    }
+
     /// Forgets everything but one complete request, which must wait: its words are
     /// `words()[words]`, it lies from `start` to `end`, and what is before it will be cut off.
     pub fn hold(&mut self, words: Range<usize>, start: usize, end: usize) {
