@@ -145,6 +145,13 @@ impl Host for ServerHost {
         Ok(chosen.entry.name)
     }
 
+    fn connections_max(&self, name: &str) -> usize {
+        match name {
+            Select::NAME => LIMIT - usize::from(process::RESERVED_DESCRIPTORS),
+            _ => usize::MAX,
+        }
+    }
+
     fn relisten(&mut self, config: &Config) -> Result<Vec<ListenerId>, Refusal> {
         let closed = self
             .front

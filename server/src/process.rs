@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Descriptors that are not clients': listeners, files, the poller's own.
-const RESERVED_DESCRIPTORS: u64 = 32;
+pub(crate) const RESERVED_DESCRIPTORS: u16 = 32;
 /// Where a process in the background leaves its number when it was told no other place.
 const DEFAULT_PID_FILE: &str = "/var/run/dovetail.pid";
 /// Sleeps of the loop's gathering are shorter than the kernel's usual tolerance of 50 us.
@@ -59,7 +59,7 @@ impl Drop for PidFile {
 /// # Errors
 /// When not even the reserved descriptors are granted.
 pub(crate) fn reserve_descriptors(config: &mut Config, log: &Log) -> Result<()> {
-    let wanted = u64::from(config.limits.maxclients) + RESERVED_DESCRIPTORS;
+    let wanted = u64::from(config.limits.maxclients) + u64::from(RESERVED_DESCRIPTORS);
     let (before, _) = system::descriptor_limit()?;
     let granted = system::raise_descriptor_limit(wanted)?;
     if granted >= wanted {
@@ -74,7 +74,7 @@ pub(crate) fn reserve_descriptors(config: &mut Config, log: &Log) -> Result<()> 
         }
         return Ok(());
     }
-    if granted <= RESERVED_DESCRIPTORS {
+    if granted <= u64::from(RESERVED_DESCRIPTORS) {
         bail!(
             "Your current 'ulimit -n' of {granted} is not enough for the server to start. \
              Please increase your open file limit to at least {wanted}. Exiting."
@@ -107,7 +107,7 @@ pub(crate) fn reserve_descriptors(config: &mut Config, log: &Log) -> Result<()> 
 /// # Errors
 /// How many clients there can be instead.
 pub(crate) fn raise_descriptors(maxclients: u32) -> Result<(), u32> {
-    let wanted = u64::from(maxclients) + RESERVED_DESCRIPTORS;
+    let wanted = u64::from(maxclients) + u64::from(RESERVED_DESCRIPTORS);
     match system::raise_descriptor_limit(wanted) {
         Ok(granted) if granted >= wanted => Ok(()),
         Ok(granted) => Err(clients_within(granted)),
@@ -121,7 +121,7 @@ pub(crate) fn descriptors_in_use() -> usize {
 }
 
 fn clients_within(descriptors: u64) -> u32 {
-    u32::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(u32::MAX)
+    u32::try_from(descriptors.saturating_sub(u64::from(RESERVED_DESCRIPTORS))).unwrap_or(u32::MAX)
 }
 
 /// Tells the kernel how to treat this thread and its memory.

@@ -360,12 +360,11 @@ fn note(
         }
         Event::Received { conn, .. }
         | Event::Filled { conn, .. }
+        | Event::Stalled { conn, .. }
         | Event::Drained { conn }
         | Event::Closed { conn, .. } => conn,
     };
-    let known = known
-        .get_mut(&conn)
-        .expect("events are of known connections");
+    let known = known.get_mut(&conn).expect("a known connection");
     assert!(
         !known.is_over(),
         "nothing comes after the last event: {event:?}"
@@ -388,6 +387,7 @@ fn note(
             known.filled.push(buffer);
             return Noted::Filled(conn);
         }
+        Event::Stalled { unsent, .. } => assert!(unsent > 0, "something is left"),
         Event::Drained { .. } => known.drained += 1,
         Event::Closed { result, .. } => known.closed = Some(result),
         _ => unreachable!("the others were dealt with above"),

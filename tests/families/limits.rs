@@ -124,6 +124,31 @@ fn a_client_over_its_soft_output_limit_is_closed_in_time(stage: &Stage) -> Resul
     flood(&server, 300)
 }
 
+fn a_backlog_of_one_turn_is_seen_and_closed(stage: &Stage) -> Result<()> {
+    let server = stage
+        .launch()
+        .option("client-output-buffer-limit", "normal 100mb 1mb 1")
+        .start()?;
+    let big = "x".repeat(1_000_000);
+    let mut observer = server.client()?;
+    let stored = observer.call(&["SET", "big", &big])?;
+    ensure!(!stored.is_error(), "{stored}");
+    let mut deaf = server.client()?;
+    deaf.expect("CLIENT SETNAME deaf", "+OK\r\n")?;
+    deaf.send_raw(&request(&["GET", "big"]).repeat(20))?;
+    let mut list = || -> Result<String> { Ok(observer.say("CLIENT LIST")?.text()) };
+    until("what the deaf one has not taken is counted", || {
+        let list = list()?;
+        let line = list.lines().find(|line| line.contains("name=deaf"));
+        Ok(line
+            .is_none_or(|line| !line.contains("omem=0 "))
+            .then_some(()))
+    })?;
+    until("it is closed", || {
+        Ok((!list()?.contains("name=deaf")).then_some(()))
+    })
+}
+
 fn a_subscriber_that_never_reads_is_closed(stage: &Stage) -> Result<()> {
     let server = stage
         .launch()
@@ -281,6 +306,7 @@ each_poller!(
     bulks_beyond_proto_max_bulk_len_are_protocol_errors,
     a_client_over_its_hard_output_limit_is_closed,
     a_client_over_its_soft_output_limit_is_closed_in_time,
+    a_backlog_of_one_turn_is_seen_and_closed,
     a_subscriber_that_never_reads_is_closed,
     renamed_commands_have_only_their_new_name,
     a_password_can_be_set_and_taken_away_live,

@@ -317,7 +317,7 @@ fn large_requests_and_replies_are_logged(stage: &Stage) -> Result<()> {
         ensure!(key.as_deref() == Some(words[1]), "{log}: {key:?}");
         Ok(())
     };
-    expect("large-request", &[100_035, 36], ["SET", "key"])?;
+    expect("large-request", &[100_033, 36], ["SET", "key"])?;
     expect("large-reply", &[100_011, 14], ["GET", "key"])?;
     client.expect("COMMANDLOG RESET large-reply", "+OK\r\n")?;
     client.expect("COMMANDLOG LEN large-reply", ":0\r\n")?;

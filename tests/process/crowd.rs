@@ -81,13 +81,17 @@ fn clients_beyond_what_select_sees_are_refused(stage: &Stage) -> Result<()> {
     let mut refused = 0;
     for _ in 0..1_200 {
         let mut client = server.client()?;
-        match client.say("PING") {
-            Ok(reply) if reply.encode() == b"+PONG\r\n" => clients.push(client),
-            _ => refused += 1,
+        let reply = client.say("PING")?;
+        if reply.encode() == b"+PONG\r\n" {
+            clients.push(client);
+        } else {
+            let expected = b"-ERR max number of clients reached\r\n";
+            ensure!(reply.encode() == expected, "{reply}");
+            refused += 1;
         }
     }
-    ensure!(refused >= 176, "{refused} of 1,200 are refused");
-    ensure!(clients.len() > 900, "only {} are served", clients.len());
+    ensure!(clients.len() == 992, "{} are served", clients.len());
+    ensure!(refused == 208, "{refused} of 1,200 are refused");
     for client in &mut clients {
         client.expect("PING", "+PONG\r\n")?;
     }

@@ -313,8 +313,30 @@ fn a_refused_switch_changes_nothing(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// Two changes in one breath end where the last one says, be it where all began.
+fn the_last_of_two_changes_counts(stage: &Stage) -> Result<()> {
+    let Some(poller) = stage.poller else {
+        return Ok(());
+    };
+    let server = stage.start()?;
+    let mut control = server.client()?;
+    for other in POLLERS {
+        let mut bytes = request(&["CONFIG", "SET", "poller", other]);
+        bytes.extend(request(&["CONFIG", "SET", "poller", poller]));
+        control.send_raw(&bytes)?;
+        for reply in control.read_many(2)? {
+            ensure!(reply == Value::ok(), "{reply}");
+        }
+        let info = control.say("INFO server")?.text();
+        let api = format!("multiplexing_api:{poller}\r\n");
+        ensure!(info.contains(&api), "by way of {other}: {info}");
+    }
+    Ok(())
+}
+
 dovetail_tests::each_poller!(
     a_switch_under_load_loses_nothing,
     every_pair_of_pollers_hands_over,
     a_refused_switch_changes_nothing,
+    the_last_of_two_changes_counts,
 );

@@ -124,7 +124,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "unit",
-        300,
+        180,
         "does each part do what its comment says?",
         &[
             (
@@ -158,6 +158,40 @@ pub(crate) const SUITES: &[Suite] = &[
                 "HOST",
             ],
         )],
+    ),
+    // The simulated poller has no unsafe code, and its byte-wise network is slow under a sanitizer.
+    suite(
+        "backends-asan",
+        150,
+        "is the unsafe code around system calls sound under AddressSanitizer?",
+        &[
+            (
+                Program::Sanitizer,
+                &[
+                    "test",
+                    "--package",
+                    "dovetail-backends",
+                    "--lib",
+                    "--target",
+                    "HOST",
+                ],
+            ),
+            (
+                Program::Sanitizer,
+                &[
+                    "test",
+                    "--package",
+                    "dovetail-tests",
+                    "--test",
+                    "conformance",
+                    "--target",
+                    "HOST",
+                    "--",
+                    "--skip",
+                    "simulated::",
+                ],
+            ),
+        ],
     ),
     suite(
         "memory-miri",
@@ -221,7 +255,7 @@ pub(crate) const SUITES: &[Suite] = &[
         "does the binary behave: options, signals, files?"
     )
     .needs(BOTH),
-    target!("fuzz", 90, "can bytes from outside break it?").needs(BOTH),
+    target!("fuzz", 60, "can bytes from outside break it?").needs(BOTH),
 ];
 
 /// The suite called `name`.

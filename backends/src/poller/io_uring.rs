@@ -9,7 +9,7 @@
 //! Cost: no call for a message; one for a turn; two requests for a large value.
 
 use super::Door;
-use super::sockets::{Conn, Fill, Listening, Owed, Phase, REPLY_KEPT_BYTES, Sockets};
+use super::sockets::{CAUTION, Conn, Fill, Listening, Owed, Phase, REPLY_KEPT_BYTES, Sockets};
 use crate::sys::ring::{Done, Features, Filled, Lease, Outcome, Ring, Sent, Times, Wait, features};
 use crate::sys::{Fd, clock, exhausted, process, socket};
 use dovetail_engine::base::{ConnId, ListenerId, Micros};
@@ -25,8 +25,6 @@ use std::sync::Arc;
 /// Values with at least this much to come are received into their own buffer; below, copying
 /// costs less than stopping and restarting the stream.
 const DIRECT_BYTES: usize = 8 * 1024;
-/// How many receives are made one by one after such a value.
-const CAUTION: u8 = 16;
 /// How long a listener rests after accepting has failed, unless a connection closes before.
 const REST: Micros = Micros::from_millis(100);
 /// The slot part of tokens that name no connection.
@@ -137,12 +135,12 @@ impl<C: Choice> Uring<C> {
             }
             _ => {
                 conn.held.is_receiving = true;
-                let times = if conn.held.caution > 0 {
+                let times = if conn.caution > 0 {
                     Times::Once
                 } else {
                     Times::Many
                 };
-                conn.held.caution = conn.held.caution.saturating_sub(1);
+                conn.caution = conn.caution.saturating_sub(1);
                 self.ring.receive(conn.fd.as_fd(), id.to_bits(), times)
             }
         };
@@ -319,7 +317,13 @@ impl<C: Choice> Uring<C> {
         } else {
             conn.output.push_front(over.reply, over.sent);
         }
-        if unsent(conn) > 0 {
+        let unsent = unsent(conn);
+        if unsent > 0 {
+            if over.was_brief {
+                self.sockets
+                    .owed
+                    .push_back(Owed::Stalled { conn: id, unsent });
+            }
             self.transmit(id);
         } else if conn.phase == Phase::Ending {
             self.bury(id);
@@ -875,7 +879,7 @@ impl<C: Choice> Poller for Uring<C> {
         let fill = Fill::new(buffer, wanted, &mut conn.early);
         let is_direct = fill.missing() >= DIRECT_BYTES;
         if is_direct {
-            conn.held.caution = CAUTION;
+            conn.caution = CAUTION;
         }
         conn.fill = Some(Box::new(fill));
         if is_direct {

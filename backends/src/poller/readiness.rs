@@ -9,7 +9,9 @@
 //! Cost: one receive and one send a connection and turn; no control call a message.
 
 use super::Door;
-use super::sockets::{Conn, Fill, Listening, Output, Owed, Phase, REPLY_KEPT_BYTES, Sockets};
+use super::sockets::{
+    CAUTION, Conn, Fill, Listening, Output, Owed, Phase, REPLY_KEPT_BYTES, Sockets,
+};
 use crate::sys::epoll::{Interest, Ready};
 use crate::sys::{Fd, clock, exhausted, interrupted, process, socket, would_block};
 use dovetail_engine::base::{ConnId, ListenerId, Micros};
@@ -22,6 +24,8 @@ use std::sync::Arc;
 
 /// Bytes of the shared receive buffer.
 const SCRATCH_BYTES: usize = 32 * 1024;
+/// Bytes received at first from a connection that has lately sent large values.
+const CAREFUL_BYTES: usize = 4 * 1024;
 /// How often one connection may fill that in a turn before others have theirs.
 const HELPINGS: u32 = 4;
 /// How long a listener rests after accepting has failed, unless a connection closes before.
@@ -214,6 +218,10 @@ impl<S: ReadySource> Readiness<S> {
                 let missing = fill.missing();
                 socket::recv_behind(fd, &mut fill.buffer, missing)
             }
+            None if conn.caution > 0 && self.helpings == 0 => {
+                conn.caution -= 1;
+                socket::recv(fd, &mut self.scratch[..CAREFUL_BYTES])
+            }
             None => socket::recv(fd, &mut self.scratch),
         };
         match got {
@@ -270,8 +278,9 @@ impl<S: ReadySource> Readiness<S> {
 
     /// Goes on to the next connection, unless this one seems to have more.
     fn advance(&mut self, taken: &Taken) {
-        let is_full = matches!(taken, Taken::Bytes(_, len) if *len == SCRATCH_BYTES);
-        if is_full && self.helpings < HELPINGS {
+        let is_full =
+            matches!(taken, Taken::Bytes(_, len) if *len == SCRATCH_BYTES || *len == CAREFUL_BYTES);
+        if is_full && self.helpings + 1 < HELPINGS {
             self.helpings += 1;
         } else {
             self.helpings = 0;
@@ -763,6 +772,7 @@ impl<S: ReadySource> Poller for Readiness<S> {
         }
         assert!(conn.fill.is_none(), "one value at a time is filled");
         conn.fill = Some(Box::new(Fill::new(buffer, wanted, &mut conn.early)));
+        conn.caution = CAUTION;
         self.finish_fill(id);
         self.after_early(id);
     }

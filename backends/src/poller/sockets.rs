@@ -142,6 +142,7 @@ impl Sockets {
                 Event::Connected { conn, result }
             }
             Owed::Filled { conn, buffer } => Event::Filled { conn, buffer },
+            Owed::Stalled { conn, unsent } => Event::Stalled { conn, unsent },
             Owed::Drained { conn } => Event::Drained { conn },
             Owed::Closed { conn, result } => {
                 self.table.remove(conn);
@@ -181,6 +182,10 @@ pub(super) enum Owed {
         conn: ConnId,
         buffer: Vec<u8>,
     },
+    Stalled {
+        conn: ConnId,
+        unsent: usize,
+    },
     Drained {
         conn: ConnId,
     },
@@ -204,6 +209,9 @@ pub(super) enum Phase {
     /// The kernel may still hold something of it; nothing but `Closed` will come.
     Gone,
 }
+
+/// How many receives are made with care after a large value.
+pub(super) const CAUTION: u8 = 16;
 
 /// A large value on its way into the engine's own buffer.
 #[derive(Debug)]
@@ -247,6 +255,9 @@ pub(super) struct Conn {
     /// Received by another poller, and not yet delivered.
     pub(super) early: Vec<u8>,
     pub(super) fill: Option<Box<Fill>>,
+    /// So many receives are made with care: the connection has lately sent large values, and what
+    /// is received of one before its own buffer is known must be copied there.
+    pub(super) caution: u8,
     /// The peer's stream has ended behind the early bytes.
     pub(super) is_at_end: bool,
     /// Why it ends, when it is not an orderly end.
@@ -262,9 +273,6 @@ pub(super) struct RingHold {
     /// The receiving was asked to end.
     pub(super) is_cancelling: bool,
     pub(super) is_filling: bool,
-    /// So many receives are made one by one: the connection has lately sent large values, which a
-    /// stream of receives would take into the pool before their own buffer is known.
-    pub(super) caution: u8,
     pub(super) is_connecting: bool,
     /// Bytes of the reply that is being sent; none when 0.
     pub(super) sending: usize,
@@ -413,6 +421,7 @@ impl Table {
             output: Output::default(),
             early: Vec::new(),
             fill: None,
+            caution: 0,
             is_at_end: false,
             fault: None,
             held: RingHold::default(),

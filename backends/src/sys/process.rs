@@ -161,12 +161,6 @@ pub enum HugePages {
     Never,
 }
 
-/// Sets the bits that new files do not get and returns the old ones.
-pub fn set_umask(mask: u32) -> u32 {
-    // SAFETY: takes no pointers and cannot fail.
-    unsafe { libc::umask(mask) }
-}
-
 /// Who goes on after a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forked {

@@ -430,15 +430,6 @@ pub fn set_keepalive(fd: BorrowedFd<'_>, idle_secs: u32) -> Result<(), Fault> {
     set_option(fd, libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 3)
 }
 
-/// Bounds what the kernel keeps of unsent bytes; for tests that need a full socket soon.
-///
-/// # Errors
-/// When the descriptor is no socket.
-pub fn set_send_buffer(fd: BorrowedFd<'_>, bytes: u32) -> Result<(), Fault> {
-    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
-    set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, bytes)
-}
-
 /// Lets closing break the connection instead of ending it; for tests.
 ///
 /// # Errors

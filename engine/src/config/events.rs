@@ -92,13 +92,6 @@ impl EventClasses {
         self.0 & others.0 == others.0
     }
 
-    /// Whether any of `others` is in this set.
-    #[must_use]
-    #[inline]
-    pub const fn intersects(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-
     /// Whether no class is set.
     #[must_use]
     #[inline]

@@ -24,7 +24,10 @@ impl Engine {
         if !self.config.security.requirepass.is_empty() {
             conn.session.flags.set(SessionFlags::UNAUTHENTICATED);
         }
-        let is_full = self.clients.len() >= self.config.limits.maxclients as usize;
+        let most = self
+            .connections_max
+            .min(self.config.limits.maxclients as usize);
+        let is_full = self.clients.len() >= most;
         let is_stranger = self.is_protected_against(&conn);
         self.clients.add(conn);
         if is_full || is_stranger {
@@ -65,6 +68,14 @@ impl Engine {
     pub(super) fn on_accept_failed(&mut self, fault: Fault) {
         let line = format!("Error accepting a client connection: {fault}");
         self.host.log(LogLevel::Warning, &line);
+    }
+
+    /// Output that was taken as sent has left in part only.
+    pub(super) fn on_stalled(&mut self, now: Now, id: ConnId, unsent: usize) {
+        if let Some(conn) = self.clients.get_mut(id) {
+            conn.unsent = unsent;
+        }
+        self.check_output_limit(now.monotonic, id);
     }
 
     /// Output that had piled up has left.

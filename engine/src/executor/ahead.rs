@@ -4,8 +4,8 @@
 //! record are waited for. So complete small chunks are copied behind one another until something
 //! else arrives or the turn ends; then the keys of all are fetched ahead, and the requests run in
 //! the order in which they came.
-//! Invariants: 1. at most one chunk of a connection is here. 2. Nothing else happens to any
-//! connection before the chunks have been run.
+//! Invariants: 1. at most one chunk of a connection is here. 2. No other request is run and no other
+//! kind of event is seen before the chunks have been run; only that bytes have arrived is noted.
 
 use super::Engine;
 use super::requests::{Frame, RunEnd, close_frame};
@@ -154,7 +154,9 @@ impl Engine {
     ) -> u64 {
         let id = chunk.conn;
         let conn = self.clients.get(id);
-        if conn.is_none_or(|conn| conn.closing || conn.session.flags.has(SessionFlags::CLOSING)) {
+        let is_over =
+            conn.is_none_or(|conn| conn.closing || conn.session.flags.has(SessionFlags::CLOSING));
+        if is_over || self.is_ending() {
             return stamp;
         }
         let mut output = self.take_output(id);
@@ -166,7 +168,7 @@ impl Engine {
         let from = match end {
             Some(RunEnd::Halted(from)) => from,
             Some(RunEnd::Held { start, .. }) => start,
-            _ => return stamp,
+            _ => chunk.end,
         };
         if from < chunk.end {
             let bytes = ahead.bytes[from..chunk.end].to_vec();
@@ -178,6 +180,7 @@ impl Engine {
                 }),
             );
         }
+        self.check_input_limit(id);
         stamp
     }
 }

@@ -45,6 +45,11 @@ impl Blocked {
         self.paused.retain(|paused| *paused != conn);
     }
 
+    /// Somebody has been let go and not been answered.
+    pub(super) fn has_released(&self) -> bool {
+        !self.released.is_empty()
+    }
+
     /// When the first wait is up.
     pub(super) fn deadline(&self) -> Micros {
         self.waiting

@@ -103,7 +103,7 @@ impl Activity {
         }
         // Half of them: while these are served the others' requests are on their way.
         (
-            active / 2,
+            active.div_ceil(2).max(2),
             Micros(u64::from(config.network.gather_grace_us)),
         )
     }

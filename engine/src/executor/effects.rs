@@ -32,7 +32,8 @@ impl Runner<'_> {
         }
         let halting = SessionFlags(SessionFlags::CLOSING.0 | SessionFlags::BLOCKED.0);
         let conn = self.ctx.clients.get(self.ctx.conn);
-        if conn.is_none_or(|conn| conn.session.flags.has(halting)) {
+        let is_ending = matches!(self.shutdown, Shutdown::Asked(_));
+        if is_ending || conn.is_none_or(|conn| conn.session.flags.has(halting)) {
             return Flow::Halt;
         }
         Flow::Continue
@@ -61,8 +62,9 @@ impl Runner<'_> {
     }
 
     fn concern_loop(&mut self, effects: &Effects, out: &mut Outbox) {
-        if effects.switch_poller.is_some() {
-            out.switch_to = effects.switch_poller;
+        if let Some(name) = effects.switch_poller {
+            // Back to the present one takes back what was asked for earlier in this turn.
+            out.switch_to = Some(name).filter(|name| *name != self.ctx.observed.stats.poller);
         }
         if let Some(closed) = &effects.relistened {
             out.actions

@@ -72,20 +72,15 @@ impl Parts {
     }
 }
 
-/// An engine and its one caller.
+/// An engine and its one caller, who is connected anew when the engine closes the connection.
 #[derive(Debug)]
 pub struct Embedded {
     engine: Engine,
     out: Outbox,
+    caller: ConnId,
     /// The large word that is being received, and its whole length.
     filling: Option<(Vec<u8>, usize)>,
 }
-
-/// The caller's connection.
-const CALLER: ConnId = ConnId {
-    slot: 0,
-    generation: 0,
-};
 
 impl Embedded {
     /// Starts an engine for one caller.
@@ -96,6 +91,21 @@ impl Embedded {
         let mut engine = Engine::new(parts)?;
         let mut out = Outbox::default();
         engine.start(now, "none", &mut out);
+        let caller = ConnId {
+            slot: 0,
+            generation: 0,
+        };
+        let mut embedded = Self {
+            engine,
+            out,
+            caller,
+            filling: None,
+        };
+        embedded.connect(now);
+        Ok(embedded)
+    }
+
+    fn connect(&mut self, now: Now) {
         let here = Endpoint::Unix(String::new());
         let arrival = Box::new(Arrival {
             peer: here.clone(),
@@ -103,16 +113,11 @@ impl Embedded {
             descriptor: -1,
         });
         let event = Event::Accepted {
-            conn: CALLER,
+            conn: self.caller,
             listener: ListenerId(0),
             arrival,
         };
-        engine.on_event(now, event, &mut out);
-        Ok(Self {
-            engine,
-            out,
-            filling: None,
-        })
+        self.engine.on_event(now, event, &mut self.out);
     }
 
     /// Runs one request made of `words` and returns the bytes of its reply.
@@ -131,11 +136,11 @@ impl Embedded {
         let mut answer = Vec::new();
         self.receive(now, wire);
         self.engine.end_turn(now, &mut self.out);
-        self.act();
         self.engine.replies(&mut |_, reply: &mut ReplyBuf| {
             answer.extend_from_slice(&reply.to_vec());
             0
         });
+        self.act(now);
         answer
     }
 
@@ -144,11 +149,11 @@ impl Embedded {
         while !rest.is_empty() {
             let Some((mut buffer, wanted)) = self.filling.take() else {
                 let event = Event::Received {
-                    conn: CALLER,
+                    conn: self.caller,
                     bytes: rest,
                 };
                 self.engine.on_event(now, event, &mut self.out);
-                return self.act();
+                return self.act(now);
             };
             let (news, after) = rest.split_at_mut((wanted - buffer.len()).min(rest.len()));
             buffer.extend_from_slice(news);
@@ -157,20 +162,29 @@ impl Embedded {
                 self.filling = Some((buffer, wanted));
             } else {
                 let event = Event::Filled {
-                    conn: CALLER,
+                    conn: self.caller,
                     buffer,
                 };
                 self.engine.on_event(now, event, &mut self.out);
-                self.act();
+                self.act(now);
             }
         }
     }
 
     /// Does for the engine what a poller would.
-    fn act(&mut self) {
-        for action in self.out.actions.drain(..) {
-            if let Action::Fill { buffer, wanted, .. } = action {
-                self.filling = Some((buffer, wanted));
+    fn act(&mut self, now: Now) {
+        for action in std::mem::take(&mut self.out.actions) {
+            match action {
+                Action::Fill { buffer, wanted, .. } => self.filling = Some((buffer, wanted)),
+                Action::Close(conn, _) => {
+                    self.filling = None;
+                    let result = Ok(());
+                    self.engine
+                        .on_event(now, Event::Closed { conn, result }, &mut self.out);
+                    self.caller.generation = self.caller.generation.wrapping_add(1);
+                    self.connect(now);
+                }
+                _ => {}
             }
         }
     }
@@ -199,6 +213,18 @@ mod tests {
         assert_eq!(text(engine.call(at(1), &[b"INCR", b"n"])), ":1\r\n");
         let unknown = "-ERR unknown command 'nosuch', with args beginning with: 'a' \r\n";
         assert_eq!(text(engine.call(at(1), &[b"nosuch", b"a"])), unknown);
+    }
+
+    #[test]
+    fn the_caller_is_connected_anew_after_the_end() {
+        let mut engine = Embedded::new(Parts::bare(1), at(1)).unwrap();
+        engine.call(at(1), &[b"SET", b"k", b"v"]);
+        engine.call(at(1), &[b"SELECT", b"5"]);
+        assert_eq!(text(engine.call(at(1), &[b"QUIT"])), "+OK\r\n");
+        assert_eq!(text(engine.call(at(1), &[b"GET", b"k"])), "$1\r\nv\r\n");
+        let bad = text(engine.raw(at(1), b"*1\r\n!\r\n".to_vec().as_mut_slice()));
+        assert!(bad.starts_with("-ERR Protocol error"), "{bad}");
+        assert_eq!(text(engine.call(at(1), &[b"PING"])), "+PONG\r\n");
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub struct Engine {
     /// Connections heard of in the turns of the last tick, and in those of this one.
     active: cron::Activity,
     shutdown: turn::Shutdown,
+    /// Connections that the present poller can hold.
+    connections_max: usize,
 }
 
 impl std::fmt::Debug for Engine {
@@ -147,6 +149,7 @@ impl Engine {
             cron: Cron::default(),
             active: cron::Activity::default(),
             shutdown: turn::Shutdown::Running,
+            connections_max: usize::MAX,
         })
     }
 
@@ -250,10 +253,11 @@ impl Machine for Engine {
                 self.on_accepted(now, conn, *arrival);
             }
             Event::AcceptFailed { listener: _, fault } => self.on_accept_failed(fault),
+            Event::Stalled { conn, unsent } => self.on_stalled(now, conn, unsent),
             Event::Drained { conn } => self.on_drained(now, conn),
             Event::Closed { conn, result: _ } => self.on_closed(conn),
             Event::Connected { .. } => unreachable!("nothing connects outwards yet"),
-            Event::Woken => self.on_woken(now, out),
+            Event::Woken => self.on_woken(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! keys of a batch are hashed and fetched ahead in two stages; then the commands run. What is left
 //! of a chunk is copied into the connection and goes on with the next one.
 
+use super::turn::Shutdown;
 use super::{Engine, Flow, Runner};
 use crate::base::{ConnId, Now};
 use crate::command::CommandId;
@@ -109,7 +110,8 @@ impl Engine {
         session.last_active = now.monotonic;
         session.bytes_in += bytes.len() as u64;
         self.active.heard(&mut session.last_turn);
-        if session.flags.has(SessionFlags::CLOSING) || conn.closing {
+        let is_over = session.flags.has(SessionFlags::CLOSING) || conn.closing;
+        if is_over || matches!(self.shutdown, Shutdown::Asked(_)) {
             return;
         }
         let waits = session.flags.has(SessionFlags::WAITING);
@@ -123,24 +125,26 @@ impl Engine {
                         ..Partial::default()
                     }),
                 );
+                self.check_input_limit(id);
             }
-            None if may_run_ahead && self.keep_ahead(now, id, bytes, out) => return,
+            None if may_run_ahead && self.keep_ahead(now, id, bytes, out) => {}
             None => {
                 let mut parser = std::mem::take(&mut self.parser);
                 debug_assert_eq!(parser.position(), 0, "a parser is kept between buffers");
                 let end = self.run_requests(now, id, bytes, &mut parser, out);
                 self.keep_rest(id, end, Chunk::Lent(bytes), parser, out);
+                self.check_input_limit(id);
             }
             Some(mut partial) => {
                 partial.bytes.extend_from_slice(bytes);
                 if waits {
                     self.put_back(id, partial);
+                    self.check_input_limit(id);
                 } else {
                     self.run_partial(now, id, *partial, out);
                 }
             }
         }
-        self.check_input_limit(id);
     }
 
     /// A large word has arrived whole.
@@ -161,7 +165,6 @@ impl Engine {
         word.truncate(len);
         partial.parser.supply(Bytes::from(word));
         self.run_partial(now, id, *partial, out);
-        self.check_input_limit(id);
     }
 
     /// Runs what a connection has kept, after it has been let go.
@@ -178,6 +181,9 @@ impl Engine {
     }
 
     fn run_partial(&mut self, now: Now, id: ConnId, partial: Partial, out: &mut Outbox) {
+        if self.is_ending() {
+            return;
+        }
         let Partial {
             mut bytes,
             mut parser,
@@ -185,6 +191,7 @@ impl Engine {
         } = partial;
         let end = self.run_requests(now, id, &mut bytes, &mut parser, out);
         self.keep_rest(id, end, Chunk::Owned(bytes), parser, out);
+        self.check_input_limit(id);
     }
 
     pub(super) fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
@@ -436,7 +443,7 @@ impl Engine {
     /// Gives the output buffer back and has it sent if it holds anything.
     pub(super) fn return_output(&mut self, id: ConnId, mut output: ReplyBuf) {
         if output.is_empty() {
-            self.spare.push(output);
+            self.keep_spare(output);
             return;
         }
         if let Some(conn) = self.clients.output_of(id) {

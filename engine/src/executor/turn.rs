@@ -1,4 +1,4 @@
-//! What happens between two waits, in order: serve who was let go, cron, free a little, close, and
+//! What happens between two waits, in order: run what was kept, serve who was let go, cron, free a little, close, and
 //! hand out the replies.
 
 use super::{Engine, cron};
@@ -44,6 +44,13 @@ impl Engine {
         self.observed.stats.poller = poller;
         out.actions
             .push(Action::Options(self.host.socket_options(&self.config)));
+        self.connections_max = self.host.connections_max(poller);
+        let wanted = self.config.limits.maxclients as usize;
+        if self.connections_max < wanted {
+            let most = self.connections_max;
+            let line = format!("With {poller} there can be {most} clients; maxclients is {wanted}");
+            self.host.log(LogLevel::Warning, &line);
+        }
         if is_first {
             self.observed.stats.started = now.monotonic;
             self.observed.stats.started_unix_secs = now.unix_secs();
@@ -56,8 +63,7 @@ impl Engine {
     }
 
     /// The process wants attention.
-    pub(super) fn on_woken(&mut self, now: Now, out: &mut Outbox) {
-        let _ = (now, &out);
+    pub(super) fn on_woken(&mut self) {
         for notice in self.host.notices() {
             self.on_notice(notice);
         }
@@ -75,10 +81,14 @@ impl Engine {
 
     /// The end of a turn, events all seen.
     pub(super) fn finish_turn(&mut self, now: Now, out: &mut Outbox) {
-        self.observed.stats.turns += 1;
-        self.observed.stats.counters = out.counters;
         self.keyspace.set_now(now);
         self.run_ahead(now, out);
+        if self.is_ending() {
+            self.shut_down();
+            return;
+        }
+        self.observed.stats.turns += 1;
+        self.observed.stats.counters = out.counters;
         if self.clients.blocked > 0 {
             self.serve_blocked(now, out);
         }
@@ -89,16 +99,17 @@ impl Engine {
         if self.keyspace.pending_free() > 0 {
             self.keyspace.free_some(FREE_PER_TURN);
         }
-        if let Shutdown::Asked(request) = self.shutdown {
-            self.shut_down(request);
-        }
         if !self.clients.doomed.is_empty() {
             self.close_doomed(out);
         }
     }
 
-    fn shut_down(&mut self, request: ShutdownOptions) {
-        let _ = request;
+    /// The process is to end after this turn: no request is run any more.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.shutdown, Shutdown::Asked(_))
+    }
+
+    fn shut_down(&mut self) {
         self.host
             .log(LogLevel::Notice, "User requested shutdown...");
         self.host
@@ -140,12 +151,17 @@ impl Engine {
             } else {
                 self.check_output_limit(now, id);
             }
-            output.clear(SPARE_BYTES_MAX);
-            if self.spare.len() < SPARES_MAX {
-                self.spare.push(output);
-            }
+            self.keep_spare(output);
         }
         self.clients.with_replies = ids;
+    }
+
+    /// Keeps a buffer whose contents have left, unless it has grown large or there are enough.
+    pub(super) fn keep_spare(&mut self, mut output: ReplyBuf) {
+        if self.spare.len() < SPARES_MAX {
+            output.clear(SPARE_BYTES_MAX);
+            self.spare.push(output);
+        }
     }
 
     /// How long the loop may sleep, and how much company it waits for.
@@ -155,7 +171,8 @@ impl Engine {
         }
         let busy = self.keyspace.pending_free() > 0
             || !self.clients.doomed.is_empty()
-            || self.blocked.pause_ended;
+            || self.blocked.pause_ended
+            || self.blocked.has_released();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
         let due = self.cron.deadline().min(self.blocked.deadline()).min(pause);
         let sleep = if busy {

@@ -128,12 +128,6 @@ impl Keyspace {
         Key::new(bytes, &self.hasher)
     }
 
-    /// The hasher of keys, for hashing ahead of a command.
-    #[must_use]
-    pub fn hasher(&self) -> &RandomState {
-        &self.hasher
-    }
-
     /// Whether finds move the access clock from now on.
     pub fn set_touching(&self, touching: bool) {
         self.clock.touching.set(touching);

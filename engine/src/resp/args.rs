@@ -15,8 +15,8 @@ pub struct Span {
 /// `start` of a span whose `len` is an index among the large words.
 const LARGE: u32 = u32::MAX;
 
-/// What stands before the first word and after the last, when both numbers have one digit.
-const FRAMING_BYTES: usize = "*3\r\n$3\r\n\r\n".len();
+/// What stands around a word, or before all of them, at most: `$`, ten digits, two line ends.
+const FRAMING_BYTES_MAX: usize = 15;
 
 impl Span {
     /// A word inside the received bytes.
@@ -133,8 +133,7 @@ impl<'a> Args<'a> {
         self.spans[index].start == LARGE
     }
 
-    /// About how many bytes the request had on the wire; see [`Self::wire_bytes`]. O(1) unless
-    /// there are large words.
+    /// Never less than [`Self::wire_bytes`], and not much more. O(1) unless there are large words.
     #[must_use]
     #[inline]
     pub fn extent(&self) -> usize {
@@ -142,7 +141,8 @@ impl<'a> Args<'a> {
             return self.wire_bytes();
         }
         let last = self.spans[self.spans.len() - 1];
-        (last.start + last.len - self.spans[0].start) as usize + FRAMING_BYTES
+        let words = (last.start + last.len - self.spans[0].start) as usize;
+        words + (self.spans.len() + 1) * FRAMING_BYTES_MAX
     }
 
     /// Bytes of the request as an array of bulk strings, however it came.
@@ -153,12 +153,6 @@ impl<'a> Args<'a> {
             .iter_from(0)
             .map(|word| framed(word.len()) + word.len() + "\r\n".len());
         framed(self.len()) + words.sum::<usize>()
-    }
-
-    /// Bytes of all words.
-    #[must_use]
-    pub fn total_bytes(&self) -> usize {
-        (0..self.len()).map(|i| self.get(i).len()).sum()
     }
 }
 
@@ -216,5 +210,24 @@ impl OwnedArgs {
     pub fn memory(&self) -> usize {
         let large: usize = self.large.iter().map(Bytes::len).sum();
         self.bytes.capacity() + self.spans.capacity() * size_of::<Span>() + large
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extent_is_never_less_than_the_bytes_on_the_wire() {
+        let words = |count: usize, len: usize| {
+            let word = vec![b'x'; len];
+            OwnedArgs::from_words(&vec![word.as_slice(); count])
+        };
+        for (count, len, wire) in [(1, 4, 14), (3, 3, 31), (12, 10, 209), (200, 0, 1206)] {
+            let owned = words(count, len);
+            let args = owned.args();
+            assert_eq!(args.wire_bytes(), wire);
+            assert!(args.extent() >= wire, "{count} words of {len}");
+        }
     }
 }

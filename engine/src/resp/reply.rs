@@ -4,7 +4,7 @@
 //! stand-in that real servers send is written.
 
 use super::buf::ReplyBuf;
-use crate::base::number::{Digits, double_text, write_i64};
+use crate::base::number::{double_text, write_i64};
 use bytes::Bytes;
 
 /// The protocol version of a connection.
@@ -139,12 +139,6 @@ impl Reply<'_> {
         self.bulk_header(value.len());
         self.buf.splice(value.clone());
         self.raw(b"\r\n");
-    }
-
-    /// A bulk string that spells an integer.
-    #[inline]
-    pub fn bulk_integer(&mut self, value: i64) {
-        self.bulk(Digits::of(value).as_bytes());
     }
 
     /// Nothing, where a bulk string could be.

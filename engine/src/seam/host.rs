@@ -111,6 +111,10 @@ pub trait Host {
     /// # Errors
     /// Why not, in words for the client.
     fn choose_poller(&mut self, name: &str) -> Result<&'static str, Refusal>;
+    /// How many connections the poller called `name` can hold in this process.
+    fn connections_max(&self, _name: &str) -> usize {
+        usize::MAX
+    }
     /// Opens the listeners that `config` describes and closes those it no longer does. The new
     /// ones reach the poller after the turn; returned are the ids to be closed.
     ///

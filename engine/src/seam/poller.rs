@@ -96,6 +96,13 @@ pub enum Event<'a> {
         /// The buffer.
         buffer: Vec<u8>,
     },
+    /// A reply that `send` took as having left has left in part only, which the kernel said later.
+    Stalled {
+        /// Whose output it is.
+        conn: ConnId,
+        /// How much of that output is left, in bytes.
+        unsent: usize,
+    },
     /// What would not leave at once has left now.
     Drained {
         /// Whose output is empty.

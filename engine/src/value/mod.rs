@@ -59,14 +59,6 @@ impl Value {
             Self::String(bytes) => Self::String(bytes.clone()),
         }
     }
-
-    /// Whether destroying it is worth putting off.
-    #[must_use]
-    pub fn is_costly_to_drop(&self) -> bool {
-        match self {
-            Self::String(bytes) => bytes.len() > 64 * 1024,
-        }
-    }
 }
 
 /// The type of what `entry` holds.

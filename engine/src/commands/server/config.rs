@@ -129,7 +129,7 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             return Err(refused(SetError::refused(name, why)));
         }
     };
-    if poller.is_some_and(|name| name != ctx.observed.stats.poller) {
+    if poller.is_some() {
         ctx.effects().switch_poller = poller;
     }
     concern_engine(ctx, &changes);

@@ -1,6 +1,7 @@
 //! Small requests of several connections that arrive in one wake.
 
-use super::{Rig, wire};
+use super::{Rig, parts_with, wire};
+use crate::seam::machine::Machine;
 
 #[test]
 fn requests_of_one_wake_run_in_the_order_of_their_arrival() {
@@ -122,4 +123,37 @@ fn messages_keep_their_place_among_replies() {
     let pong = "*2\r\n$4\r\npong\r\n$0\r\n\r\n";
     let expected = format!("{}{pong}{}", message("first"), message("second"));
     assert_eq!(rig.heard(two), expected);
+}
+
+#[test]
+fn a_transaction_of_small_chunks_is_held_to_the_limit_of_input() {
+    let mut rig = Rig::with(parts_with(&[(b"client-query-buffer-limit", b"1mb")]));
+    let who = rig.connect();
+    rig.send(who, &wire(&[b"MULTI"]));
+    let mut sent = 0;
+    while !rig.is_closed(who) {
+        rig.send(who, &wire(&[b"SET", b"k", &[b'v'; 100]]));
+        rig.turn();
+        sent += 1;
+        assert!(sent < 20_000, "1 MiB is exceeded by far");
+    }
+    assert!(sent > 1_000, "after {sent} commands");
+}
+
+#[test]
+fn nothing_runs_behind_a_shutdown() {
+    let mut rig = Rig::new();
+    let all: Vec<usize> = (0..4).map(|_| rig.connect()).collect();
+    rig.send(all[3], b"*2\r\n$4\r\nINCR\r\n");
+    rig.send(all[0], &wire(&[b"INCR", b"n"]));
+    let mut chunk = wire(&[b"INCR", b"n"]);
+    chunk.extend(wire(&[b"SHUTDOWN", b"NOSAVE"]));
+    chunk.extend(wire(&[b"INCR", b"n"]));
+    rig.send(all[1], &chunk);
+    rig.send(all[2], &wire(&[b"INCR", b"n"]));
+    rig.send(all[3], b"$1\r\nn\r\n");
+    rig.turn();
+    let heard: Vec<String> = all.iter().map(|who| rig.heard(*who)).collect();
+    assert_eq!(heard, [":1\r\n", ":2\r\n", "", ""]);
+    assert!(rig.engine.is_finished());
 }
