@@ -5,8 +5,9 @@
 //! child would make the parent copy 2 MiB for every small write.
 //!
 //! A huge page is cleared when it is first touched, which takes a tenth of a millisecond, and ten
-//! under some hypervisors. So a thread keeps one such chunk touched and ready; when the next is
-//! wanted before that, it gets ordinary pages.
+//! under some hypervisors. So, once the table is large enough for huge pages to matter, a thread keeps
+//! one such chunk touched and ready. Chunks before that, and one that is wanted before it is ready,
+//! have ordinary pages.
 
 use dovetail_memory::{ChunkKind, PageSource};
 use std::cell::{Cell, OnceCell};
@@ -15,6 +16,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Bytes and alignment of a huge page.
 const HUGE: usize = 2 << 20;
+/// From this many table chunks of that size on the next one is made ready: a reserve of one is then
+/// a small part of what is in use.
+const CHUNKS_BEFORE_STOCK: usize = 8;
 /// Bytes of an ordinary page.
 const PAGE: usize = 4096;
 
@@ -22,7 +26,9 @@ const PAGE: usize = 4096;
 #[derive(Debug, Default)]
 pub struct MappedPages {
     bytes: Cell<usize>,
-    /// Set up with the first huge chunk; `None` inside where no thread can be had.
+    /// Table chunks of [`HUGE`] bytes handed out and not given back.
+    huge_chunks: Cell<usize>,
+    /// Set up when there are enough of them; `None` inside where no thread can be had.
     stock: OnceCell<Option<Stock>>,
 }
 
@@ -32,6 +38,7 @@ impl MappedPages {
     pub const fn new() -> Self {
         Self {
             bytes: Cell::new(0),
+            huge_chunks: Cell::new(0),
             stock: OnceCell::new(),
         }
     }
@@ -44,11 +51,16 @@ impl MappedPages {
 
     /// A chunk of [`HUGE`] bytes at a multiple of that: a huge page if one is ready.
     fn huge(&self) -> Option<NonNull<u8>> {
-        let stock = self.stock.get_or_init(Stock::begin).as_ref();
-        match stock.and_then(Stock::take) {
-            Some(ready) => Some(ready.into_inner()),
-            None => map_aligned(HUGE),
-        }
+        let in_use = self.huge_chunks.get();
+        let stock = (in_use >= CHUNKS_BEFORE_STOCK)
+            .then(|| self.stock.get_or_init(Stock::begin).as_ref())
+            .flatten();
+        let chunk = match stock.and_then(Stock::take) {
+            Some(ready) => ready.into_inner(),
+            None => map_aligned(HUGE)?,
+        };
+        self.huge_chunks.set(in_use + 1);
+        Some(chunk)
     }
 }
 
@@ -166,11 +178,15 @@ fn map_aligned(bytes: usize) -> Option<NonNull<u8>> {
     Some(at)
 }
 
+fn is_huge(bytes: usize, kind: ChunkKind) -> bool {
+    kind == ChunkKind::Table && bytes == HUGE
+}
+
 // SAFETY: each chunk is a mapping of its own: page-aligned, readable, writable, exclusive.
 unsafe impl PageSource for MappedPages {
     fn acquire(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>> {
         assert!(bytes > 0, "a chunk has a size");
-        let at = if kind == ChunkKind::Table && bytes == HUGE {
+        let at = if is_huge(bytes, kind) {
             self.huge()?
         } else {
             map(bytes)?
@@ -179,8 +195,11 @@ unsafe impl PageSource for MappedPages {
         Some(at)
     }
 
-    unsafe fn release(&self, ptr: NonNull<u8>, bytes: usize, _kind: ChunkKind) {
+    unsafe fn release(&self, ptr: NonNull<u8>, bytes: usize, kind: ChunkKind) {
         self.bytes.set(self.bytes.get() - bytes);
+        if is_huge(bytes, kind) {
+            self.huge_chunks.set(self.huge_chunks.get() - 1);
+        }
         // SAFETY: the caller gives back a whole chunk of this source that nobody uses.
         unsafe { unmap(ptr, bytes) };
     }
@@ -191,16 +210,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_that_was_made_ready_follows_the_first() {
+    fn behind_a_number_of_chunks_the_next_one_is_made_ready() {
         let pages = MappedPages::new();
-        let first = pages.acquire(HUGE, ChunkKind::Table).unwrap();
+        let take = || pages.acquire(HUGE, ChunkKind::Table).unwrap();
+        let mut taken: Vec<_> = (0..CHUNKS_BEFORE_STOCK).map(|_| take()).collect();
+        assert!(pages.stock.get().is_none());
+        taken.push(take());
         let stock = pages.stock.get().unwrap().as_ref().unwrap();
         let ready = stock.ready.recv().unwrap().unwrap();
         assert!(ready.0.addr().get().is_multiple_of(HUGE));
-        assert_ne!(ready.0, first);
+        assert!(!taken.contains(&ready.0));
         drop(ready);
-        // SAFETY: it is given back as it was taken.
-        unsafe { pages.release(first, HUGE, ChunkKind::Table) };
+        for at in taken {
+            // SAFETY: it is given back as it was taken.
+            unsafe { pages.release(at, HUGE, ChunkKind::Table) };
+        }
+        assert_eq!(pages.huge_chunks.get(), 0);
     }
 
     #[test]

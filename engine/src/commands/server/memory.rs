@@ -318,11 +318,16 @@ fn usage(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     Ok(())
 }
 
+/// What a key takes of a table that has just grown; the first keys of a database do not take all of
+/// its first segment.
+const TABLE_SHARE_BYTES_MAX: usize = 24;
+
 /// Bytes that a key takes: its record, its value behind the record, its share of the table.
 fn bytes_of(db: &Db, entry: Entry<'_>) -> usize {
     let behind = match entry.body() {
         Body::Object(value) => value.memory(),
         Body::Int(_) | Body::Bytes(_) => 0,
     };
-    entry.record_bytes() + behind + db.store().table_memory() / db.len().max(1)
+    let share = db.store().table_memory() / db.len().max(1);
+    entry.record_bytes() + behind + share.min(TABLE_SHARE_BYTES_MAX)
 }
