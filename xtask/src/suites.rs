@@ -162,7 +162,7 @@ pub(crate) const SUITES: &[Suite] = &[
     // The simulated poller has no unsafe code, and its byte-wise network is slow under a sanitizer.
     suite(
         "backends-asan",
-        150,
+        240,
         "is the unsafe code around system calls sound under AddressSanitizer?",
         &[
             (
@@ -205,12 +205,12 @@ pub(crate) const SUITES: &[Suite] = &[
     .long(),
     target!(
         "conformance",
-        90,
+        60,
         "does each member keep its seam's contract?"
     ),
     target!(
         "simulation",
-        90,
+        30,
         "do the promises hold with faults and crashes?"
     ),
     suite(
