@@ -38,24 +38,45 @@
 //!
 //! Cost: a find reads two small directory tables, one bucket line and the record. An insert touches
 //! one segment, and its buddy when it splits; no step ever moves more than that.
+//!
+//! Beside the store are the collections that are too big for a compact sequence. They too grow and
+//! shrink by small steps only, and are destroyed in slices.
+//!
+//! ```text
+//! Rehash<'a>      &'a dyn Fn(&[u8]) -> u64: the caller's hash of a field or member
+//! Fields          a set's members, or a hash's fields with values
+//!   new(shape: Shape::{Members, Pairs}) -> Self, len, is_empty, shape, memory
+//!   get(&self, hash, field) -> Option<&[u8]>, contains(&self, hash, field) -> bool
+//!   insert(&mut self, hash, field, value, rehash) -> Inserted::{New, Replaced}
+//!   remove(&mut self, hash, field) -> bool
+//!   scan(&self, cursor, visit: &mut dyn FnMut(field, value)) -> u64
+//!   sample(&self, random: &mut dyn FnMut() -> u64) -> Option<(field, value)>
+//!   iter(&self) -> impl Iterator<Item = (field, value)>
+//!   prefetch(&self, hash), drain(&mut self, budget: &mut u32), check(&self, rehash), Clone
+//! ```
 
 mod chunks;
 mod directory;
 mod due;
 mod entry;
+mod fields;
 mod hash;
+mod linear;
+mod longs;
 mod pages;
 mod prefetch;
 mod record;
 mod scan;
 mod segment;
 mod slab;
+mod steps;
 mod store;
 
 #[cfg(test)]
 mod tests;
 
 pub use entry::{EntryMut, EntryRef, Lookup, VacantEntry};
+pub use fields::{Fields, Inserted, Rehash, Shape};
 pub use pages::{ChunkKind, HeapPages, PageSource};
 pub use record::{Body, NewBody};
 pub use slab::EntryId;
