@@ -53,6 +53,18 @@
 //!   sample(&self, random: &mut dyn FnMut() -> u64) -> Option<(field, value)>
 //!   iter(&self) -> impl Iterator<Item = (field, value)>
 //!   prefetch(&self, hash), drain(&mut self, budget: &mut u32), check(&self, rehash), Clone
+//! Ranked          a sorted set: members in the order of (score: f64, bytes)
+//!   new() -> Self, len, is_empty, memory
+//!   score(&self, hash, member) -> Option<f64>
+//!   rank(&self, hash, member) -> Option<(usize, f64)>
+//!   insert(&mut self, hash, member, score, rehash) -> Option<f64>: the old score
+//!   remove(&mut self, hash, member, rehash) -> Option<f64>
+//!   remove_range(&mut self, ranks: Range<usize>, rehash, removed: &mut dyn FnMut(member, score))
+//!   at(&self, rank) -> Option<(member, score)>
+//!   iter_from(&self, rank), rev_iter_from(&self, rank) -> impl Iterator<Item = (member, score)>
+//!   partition_point(&self, holds: &dyn Fn(score, member) -> bool) -> usize
+//!   scan(&self, cursor, rehash, visit: &mut dyn FnMut(member, score)) -> u64
+//!   prefetch(&self, hash), drain(&mut self, budget: &mut u32), check(&self, rehash), Clone
 //! ```
 
 mod chunks;
@@ -63,8 +75,10 @@ mod fields;
 mod hash;
 mod linear;
 mod longs;
+mod names;
 mod pages;
 mod prefetch;
+mod ranked;
 mod record;
 mod scan;
 mod segment;
@@ -78,6 +92,7 @@ mod tests;
 pub use entry::{EntryMut, EntryRef, Lookup, VacantEntry};
 pub use fields::{Fields, Inserted, Rehash, Shape};
 pub use pages::{ChunkKind, HeapPages, PageSource};
+pub use ranked::Ranked;
 pub use record::{Body, NewBody};
 pub use slab::EntryId;
 pub use store::{Store, StoreStats};

@@ -60,6 +60,12 @@ impl<B: Default> Linear<B> {
         self.elements
     }
 
+    /// Number of buckets.
+    #[inline]
+    pub(crate) const fn buckets(&self) -> usize {
+        self.buckets.len()
+    }
+
     /// Heap bytes of the table, without what buckets own.
     pub(crate) const fn bytes(&self) -> usize {
         self.buckets.bytes()
