@@ -16,6 +16,9 @@ pub(crate) const GROW: usize = 9;
 /// Elements per bucket on average below which the table shrinks.
 const SHRINK: usize = 5;
 
+/// Places that a sample draws at a time.
+const DRAWN: usize = 4;
+
 /// The table; see the module's text.
 #[derive(Clone, Debug)]
 pub(crate) struct Linear<B> {
@@ -212,10 +215,12 @@ impl<B: Default> Linear<B> {
     }
 
     /// An element, each with the same chance: `pick` gives the one of a number in a bucket, if the
-    /// bucket has so many. `None` only without elements.
+    /// bucket has so many; `ask` asks for the memory that it will read. `None` only without
+    /// elements.
     pub(crate) fn sample<'a, T>(
         &'a self,
         random: &mut dyn FnMut() -> u64,
+        ask: impl Fn(&B),
         pick: impl Fn(&'a B, usize) -> Option<T>,
     ) -> Option<T> {
         if self.elements == 0 {
@@ -223,10 +228,18 @@ impl<B: Default> Linear<B> {
         }
         let places = self.bound * self.buckets.len();
         loop {
-            let drawn = (u128::from(random()) * places as u128) >> 64;
-            let place = usize::try_from(drawn).expect("less than the number of places");
-            if let Some(found) = pick(self.at(place / self.bound), place % self.bound) {
-                return Some(found);
+            // Some at once, so that the misses are under way together; the first that is one counts.
+            let drawn = [(); DRAWN].map(|()| {
+                let place = (u128::from(random()) * places as u128) >> 64;
+                let place = usize::try_from(place).expect("less than the number of places");
+                (self.at(place / self.bound), place % self.bound)
+            });
+            drawn.iter().for_each(|(bucket, _)| ask(bucket));
+            let found = drawn
+                .iter()
+                .find_map(|&(bucket, number)| pick(bucket, number));
+            if found.is_some() {
+                return found;
             }
         }
     }

@@ -257,7 +257,7 @@ impl Fields {
     ///
     /// `random` gives uniform numbers; a few are drawn.
     pub fn sample(&self, random: &mut dyn FnMut() -> u64) -> Option<(&[u8], &[u8])> {
-        self.table.sample(random, |block, number| {
+        self.table.sample(random, ask_for, |block, number| {
             let element = block.elements(self.shape).nth(number)?;
             Some(self.lend(block, element))
         })

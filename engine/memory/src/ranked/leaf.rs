@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::longs::Longs;
 use crate::names::NONE;
+use crate::prefetch;
 use crate::steps::heap_bytes;
 
 /// Bytes of a member that lies in the block at most.
@@ -16,6 +17,9 @@ const INLINE_MAX: usize = 128;
 /// The size of a member that is kept as a long string.
 const LONG: u8 = 0xff;
 const SCORE: usize = size_of::<f64>();
+const LINE: usize = 64;
+/// Lines that are asked for ahead at most: a leaf of short members.
+const LINES: usize = 20;
 /// Bytes of a member in the block beside its own.
 const HEAD: usize = 2 + SCORE;
 
@@ -66,6 +70,14 @@ impl Leaf {
     /// Heap bytes of the block.
     pub(super) const fn bytes(&self) -> usize {
         heap_bytes(self.block.len())
+    }
+
+    /// Asks for the block's lines.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        for line in self.block.chunks(LINE).take(LINES) {
+            prefetch::line(line.as_ptr());
+        }
     }
 
     #[inline]

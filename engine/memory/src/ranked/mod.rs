@@ -116,8 +116,12 @@ impl Ranked {
         rehash: Rehash<'_>,
     ) -> Option<f64> {
         assert!(!score.is_nan(), "a score has a place in the order");
+        // What both searches will read is under way before the first needs it.
+        self.index.prefetch_slots(hash);
+        let leaf = self.tree.leaf_of(score, member);
+        self.tree.leaf(leaf).prefetch();
         let Some(old) = self.find(hash, member) else {
-            let leaf = self.put(hash, member, score, rehash);
+            let leaf = self.put(leaf, (hash, member, score), rehash);
             self.index.add(hash, leaf);
             return None;
         };
@@ -125,7 +129,8 @@ impl Ranked {
         if before != score && !self.shift(old, member, score) {
             self.tree.remove(old);
             self.mend(old.leaf, rehash);
-            let leaf = self.put(hash, member, score, rehash);
+            let leaf = self.tree.leaf_of(score, member);
+            let leaf = self.put(leaf, (hash, member, score), rehash);
             self.index.rename(hash, old.leaf, leaf);
         }
         Some(before)
@@ -148,10 +153,12 @@ impl Ranked {
         is_here
     }
 
-    /// Puts a new member into the tree and returns its leaf.
-    fn put(&mut self, hash: u64, member: &[u8], score: f64, rehash: Rehash<'_>) -> u32 {
-        let mut spot = self.tree.spot(score, member);
-        if self.tree.leaf(spot.leaf).len() == LEAF_MAX {
+    /// Puts a new member, with hash and score, into the tree, where it belongs in `leaf`; returns
+    /// the leaf that it is in.
+    fn put(&mut self, leaf: u32, new: (u64, &[u8], f64), rehash: Rehash<'_>) -> u32 {
+        let (hash, member, score) = new;
+        let mut spot = self.tree.spot(leaf, score, member);
+        if self.tree.leaf(leaf).len() == LEAF_MAX {
             let moved;
             (spot, moved) = self.tree.split(spot, score, member);
             self.follow(moved, rehash);

@@ -111,9 +111,13 @@ impl Tree {
         }
     }
 
-    /// Where `(score, member)` is or would be.
-    pub(super) fn spot(&self, score: f64, member: &[u8]) -> Spot {
-        let leaf = self.descend(|inner| inner.child(score, member));
+    /// The leaf where `(score, member)` is or would be.
+    pub(super) fn leaf_of(&self, score: f64, member: &[u8]) -> u32 {
+        self.descend(|inner| inner.child(score, member))
+    }
+
+    /// Where `(score, member)` is or would be in its leaf.
+    pub(super) fn spot(&self, leaf: u32, score: f64, member: &[u8]) -> Spot {
         let at = self.leaf(leaf).before(score, member, &self.longs);
         Spot { leaf, at }
     }
