@@ -21,7 +21,7 @@
 //!   scan(&self, cursor, visit: &mut dyn FnMut(EntryRef<T>)) -> u64
 //!   sample(&self, random) -> Option<EntryRef<T>>
 //!   find_due(&mut self, cursor: &mut u64, now_ms, steps: &mut u32) -> Option<EntryRef<T>>
-//!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32)
+//!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32, discard)
 //!   stats(&self) -> StoreStats, memory(&self) -> usize, check(&self)
 //! Lookup<T>       Occupied(EntryMut<T>) | Vacant(VacantEntry<T>)
 //! VacantEntry<T>  insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
@@ -73,7 +73,9 @@ mod due;
 mod entry;
 mod fields;
 mod hash;
+pub mod intset;
 mod linear;
+pub mod listpack;
 mod longs;
 mod names;
 mod pages;
@@ -83,6 +85,7 @@ mod record;
 mod scan;
 mod segment;
 mod slab;
+mod splice;
 mod steps;
 mod store;
 
@@ -95,4 +98,5 @@ pub use pages::{ChunkKind, HeapPages, PageSource};
 pub use ranked::Ranked;
 pub use record::{Body, NewBody};
 pub use slab::EntryId;
+pub use splice::Splice;
 pub use store::{Store, StoreStats};

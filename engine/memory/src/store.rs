@@ -367,10 +367,10 @@ impl<T> Store<T> {
     }
 
     /// Destroys up to `budget` records, and subtracts from `budget` how many it did; when only
-    /// plain records are left, all go at once.
+    /// plain records are left, all go at once. Their objects are handed to `discard`.
     ///
     /// For freeing a store piece by piece: call it until the store is empty.
-    pub fn drain(&mut self, budget: &mut u32) {
+    pub fn drain(&mut self, budget: &mut u32, discard: &mut dyn FnMut(Box<T>)) {
         while let Some((segment, end)) = self.directory.at(self.drained)
             && self.objects + self.slab.large().0 > 0
         {
@@ -386,7 +386,7 @@ impl<T> Store<T> {
                     segment.remove(place);
                     self.len -= 1;
                     *budget -= 1;
-                    drop(object);
+                    object.map(&mut *discard);
                 }
             });
             if segment.count() == 0 {
@@ -500,9 +500,9 @@ impl<T> Store<T> {
 
 impl<T> Drop for Store<T> {
     fn drop(&mut self) {
-        self.drain(&mut u32::MAX.clone());
+        self.drain(&mut u32::MAX.clone(), &mut drop);
         while !self.is_empty() {
-            self.drain(&mut u32::MAX.clone());
+            self.drain(&mut u32::MAX.clone(), &mut drop);
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod endpoint;
 pub mod extended;
 pub mod glob;
 pub mod ids;
+pub mod lzf;
 pub mod map;
 pub mod number;
 pub mod rng;

@@ -8,7 +8,7 @@ use super::table::CommandTable;
 use crate::base::rng::Rng;
 use crate::base::{ConnId, DbIndex, ListenerId, Micros, Now};
 use crate::config::{Config, ShutdownOptions};
-use crate::conn::{Clients, Pause, Session};
+use crate::conn::{Clients, Pause, Session, SessionFlags};
 use crate::keyspace::{EventClasses, Key, Keyspace};
 use crate::observe::Observed;
 use crate::pubsub::{Pubsub, Topic};
@@ -16,7 +16,9 @@ use crate::resp::Reply;
 use crate::seam::host::{Host, ProcessIdentity};
 /// What the process says and is told, for handlers that speak to it through [`Ctx::host`].
 pub use crate::seam::host::{LogLevel, ProcessFacts, Refusal};
+use crate::value::Kind;
 use bytes::Bytes;
+use std::ops::Range;
 
 /// A message to be delivered to the subscribers of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,35 @@ pub enum BlockedOn {
         /// How many.
         replicas: u64,
     },
+    /// BLPOP and its like: any of some keys holding what the command can take from. The command is
+    /// run again when one does.
+    Keys {
+        /// Which words of the request they are.
+        keys: Range<usize>,
+        /// What they must hold.
+        kind: Kind,
+        /// What is answered when the time is up.
+        nothing: Nothing,
+    },
+}
+
+/// A reply that says that there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// Where a bulk string could be.
+    Null,
+    /// Where an array could be.
+    NullArray,
+}
+
+impl Nothing {
+    /// Answers it.
+    pub fn write(self, reply: &mut Reply<'_>) {
+        match self {
+            Self::Null => reply.null(),
+            Self::NullArray => reply.null_array(),
+        }
+    }
 }
 
 /// How a blocked client is let go.
@@ -164,6 +195,34 @@ impl Ctx<'_> {
     #[inline]
     pub fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
         self.keyspace.notify(class, event, self.db, key);
+    }
+
+    /// Whether a command may make the client wait: not inside a transaction or a script.
+    #[must_use]
+    pub fn may_block(&mut self) -> bool {
+        !self.session().flags.has(SessionFlags::EXECUTING)
+    }
+
+    /// Makes the client wait until one of `keys` (words of the request) holds a value of type
+    /// `kind`, or until `deadline`; where nobody may wait, answers at once what it would answer
+    /// then.
+    pub fn wait_for(
+        &mut self,
+        keys: Range<usize>,
+        kind: Kind,
+        nothing: Nothing,
+        deadline: Option<Micros>,
+    ) {
+        if self.may_block() {
+            let on = BlockedOn::Keys {
+                keys,
+                kind,
+                nothing,
+            };
+            self.effects().block = Some((on, deadline));
+        } else {
+            nothing.write(&mut self.reply);
+        }
     }
 
     /// Selects another database for the asking connection.

@@ -1,6 +1,7 @@
 //! What a command is: its declaration, its arguments, what it may touch, and its errors.
 
 pub mod batch;
+pub mod collections;
 pub mod ctx;
 pub mod docs;
 pub mod error;

@@ -6,6 +6,7 @@
 pub mod client;
 pub mod connection;
 pub mod keys;
+pub mod lists;
 pub mod pubsub;
 pub mod server;
 pub mod strings;
@@ -25,6 +26,8 @@ pub const FAMILIES: &[&[Spec]] = &[
     strings::COUNTER_SPECS,
     strings::EDIT_SPECS,
     strings::LCS_SPECS,
+    lists::END_SPECS,
+    lists::PLACE_SPECS,
     keys::BASIC_SPECS,
     keys::EXPIRY_SPECS,
     keys::SCAN_SPECS,

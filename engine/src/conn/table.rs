@@ -1,8 +1,8 @@
 //! All connections, by the poller's slots.
 
 use super::{Conn, Pause, SessionFlags};
-use crate::base::ConnId;
 use crate::base::map::{Map, map};
+use crate::base::{ConnId, Micros};
 
 /// The table of connections.
 #[derive(Debug)]
@@ -144,6 +144,17 @@ impl Clients {
             conn.session.flags.set(flag);
             self.doomed.push(id);
         }
+    }
+
+    /// A connection waits no more.
+    pub fn let_go(&mut self, id: ConnId, now: Micros) {
+        let Some(conn) = self.get_mut(id) else {
+            return;
+        };
+        let over = SessionFlags(SessionFlags::WAITING.0 | SessionFlags::UNBLOCKED.0);
+        conn.session.flags.clear(over);
+        conn.session.last_active = now;
+        self.blocked -= 1;
     }
 
     /// Gives a connection other than the running one something to write to, and has it sent. Who is

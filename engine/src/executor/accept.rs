@@ -96,7 +96,7 @@ impl Engine {
         if conn.session.flags.has(SessionFlags::WAITING) {
             self.clients.blocked -= 1;
         }
-        self.blocked.forget(id);
+        self.blocked.forget(id, &mut self.keyspace);
         for watched in &conn.session.watched {
             self.keyspace.db(watched.db).unwatch(&watched.key, id);
         }

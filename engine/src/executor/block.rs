@@ -1,27 +1,64 @@
-//! Connections that wait: for replicas, for time, for the end of a pause.
+//! Connections that wait: for keys, for replicas, for time, for the end of a pause.
 //!
-//! Cost: a few connections wait at a time, so the list is walked once a turn.
+//! Who waits for keys is in those keys' queues (`Db`), in the order of arrival. When a key has
+//! changed, the first in its queue has its command run again, in its own name; if it would wait once
+//! more, it keeps its place. So a command that waits is written once, and whatever can make a key
+//! ready wakes.
+//! Cost: to wait, to be served and to be forgotten are logarithmic in those who wait.
 
-use super::{Engine, NEVER};
-use crate::base::{ConnId, Micros, Now};
+use super::{Engine, Flow, NEVER, Runner};
+use crate::base::map::{Map, hasher};
+use crate::base::{ConnId, DbIndex, Micros, Now};
+use crate::command::CommandId;
 use crate::command::ctx::{BlockedOn, Release};
 use crate::conn::SessionFlags;
-use crate::resp::Reply;
+use crate::keyspace::Keyspace;
+use crate::resp::{Args, OwnedArgs, Reply, ReplyBuf};
 use crate::seam::machine::Outbox;
+use crate::value::{Kind, kind_of};
+use std::collections::BTreeSet;
 
 /// One waiting connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Waiting {
-    conn: ConnId,
     on: BlockedOn,
     deadline: Micros,
+    /// Its place among all who wait.
+    ticket: u64,
+    db: DbIndex,
+    command: CommandId,
+    args: OwnedArgs,
+}
+
+impl Waiting {
+    /// The keys it waits for.
+    fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let range = match &self.on {
+            BlockedOn::Keys { keys, .. } => keys.clone(),
+            _ => 0..0,
+        };
+        let args = self.args.args();
+        range.map(move |index| args.get(index))
+    }
+
+    /// What the keys must hold.
+    fn kind(&self) -> Option<Kind> {
+        match self.on {
+            BlockedOn::Keys { kind, .. } => Some(kind),
+            _ => None,
+        }
+    }
 }
 
 /// All waiting connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Blocked {
-    waiting: Vec<Waiting>,
+    waiting: Map<ConnId, Waiting>,
+    deadlines: BTreeSet<(Micros, u64, ConnId)>,
+    tickets: u64,
     released: Vec<(ConnId, Release)>,
+    /// Connections that have been answered, and whose next requests may run.
+    served: Vec<ConnId>,
     /// Connections whose next command waits for the end of a pause.
     pub(super) paused: Vec<ConnId>,
     /// The pause has been ended by a command.
@@ -29,8 +66,41 @@ pub(super) struct Blocked {
 }
 
 impl Blocked {
-    pub(super) fn add(&mut self, conn: ConnId, on: BlockedOn, deadline: Micros) {
-        self.waiting.push(Waiting { conn, on, deadline });
+    /// Nobody waits; `seed` is for hashing.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            waiting: Map::with_hasher(hasher(seed)),
+            deadlines: BTreeSet::new(),
+            tickets: 0,
+            released: Vec::new(),
+            served: Vec::new(),
+            paused: Vec::new(),
+            pause_ended: false,
+        }
+    }
+
+    fn add(&mut self, conn: ConnId, mut waiting: Waiting, keyspace: &mut Keyspace) {
+        self.tickets += 1;
+        waiting.ticket = self.tickets;
+        for key in waiting.keys() {
+            keyspace.db(waiting.db).wait_for(key, waiting.ticket, conn);
+        }
+        self.deadlines
+            .insert((waiting.deadline, waiting.ticket, conn));
+        self.waiting.insert(conn, waiting);
+    }
+
+    /// Takes `conn` out of those who wait.
+    fn take(&mut self, conn: ConnId, keyspace: &mut Keyspace) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&conn)?;
+        self.deadlines
+            .remove(&(waiting.deadline, waiting.ticket, conn));
+        for key in waiting.keys() {
+            keyspace
+                .db(waiting.db)
+                .stop_waiting_for(key, waiting.ticket);
+        }
+        Some(waiting)
     }
 
     /// Lets `conn` go at the end of this turn.
@@ -39,62 +109,61 @@ impl Blocked {
     }
 
     /// Forgets a connection that is gone.
-    pub(super) fn forget(&mut self, conn: ConnId) {
-        self.waiting.retain(|waiting| waiting.conn != conn);
+    pub(super) fn forget(&mut self, conn: ConnId, keyspace: &mut Keyspace) {
+        drop(self.take(conn, keyspace));
         self.released.retain(|(released, _)| *released != conn);
+        self.served.retain(|served| *served != conn);
         self.paused.retain(|paused| *paused != conn);
     }
 
-    /// Somebody has been let go and not been answered.
-    pub(super) fn has_released(&self) -> bool {
-        !self.released.is_empty()
+    /// Somebody is to be let go, or to go on.
+    pub(super) fn has_work(&self, now: Now) -> bool {
+        !self.released.is_empty() || !self.served.is_empty() || self.deadline() <= now.monotonic
     }
 
     /// When the first wait is up.
     pub(super) fn deadline(&self) -> Micros {
-        self.waiting
-            .iter()
-            .map(|waiting| waiting.deadline)
-            .min()
-            .unwrap_or(NEVER)
+        self.deadlines.first().map_or(NEVER, |first| first.0)
+    }
+
+    /// Who is to be let go now, in order: those who were named, then those whose time is up.
+    fn take_over(&mut self, now: Now, keyspace: &mut Keyspace) -> Vec<(ConnId, Waiting, Release)> {
+        let mut over = Vec::new();
+        for (conn, how) in std::mem::take(&mut self.released) {
+            over.extend(
+                self.take(conn, keyspace)
+                    .map(|waiting| (conn, waiting, how)),
+            );
+        }
+        while let Some((deadline, _, conn)) = self.deadlines.first().copied()
+            && deadline <= now.monotonic
+        {
+            let waiting = self.take(conn, keyspace);
+            over.extend(waiting.map(|waiting| (conn, waiting, Release::Timeout)));
+        }
+        over
     }
 }
 
 impl Engine {
     /// Answers those whose wait is over, and lets their next requests run.
     pub(super) fn serve_blocked(&mut self, now: Now, out: &mut Outbox) {
-        let released = std::mem::take(&mut self.blocked.released);
-        let mut over = Vec::new();
-        // Who is let go may wait again at once, for something else: first all are taken out.
-        self.blocked.waiting.retain(|waiting| {
-            let named = released.iter().find(|(conn, _)| *conn == waiting.conn);
-            let timeout = (waiting.deadline <= now.monotonic).then_some(Release::Timeout);
-            let how = named.map(|(_, how)| *how).or(timeout);
-            over.extend(how.map(|how| (waiting.clone(), how)));
-            how.is_none()
-        });
-        for (waiting, how) in over {
-            self.let_go(now, waiting.conn);
-            self.answer_waiting(&waiting, how);
-            self.resume(now, waiting.conn, out);
+        // Who goes on may wait again at once, for something else: first all are taken out.
+        for (conn, waiting, how) in self.blocked.take_over(now, &mut self.keyspace) {
+            self.clients.let_go(conn, now.monotonic);
+            self.answer_waiting(conn, &waiting, how);
+            self.blocked.served.push(conn);
+        }
+        // What runs now may serve others, who go on as well.
+        while !self.blocked.served.is_empty() {
+            for conn in std::mem::take(&mut self.blocked.served) {
+                self.resume(now, conn, out);
+            }
         }
     }
 
-    /// The connection waits no more.
-    fn let_go(&mut self, now: Now, id: ConnId) {
-        let Some(conn) = self.clients.get_mut(id) else {
-            return;
-        };
-        let session = &mut conn.session;
-        session.flags.clear(SessionFlags(
-            SessionFlags::WAITING.0 | SessionFlags::UNBLOCKED.0,
-        ));
-        session.last_active = now.monotonic;
-        self.clients.blocked -= 1;
-    }
-
-    fn answer_waiting(&mut self, waiting: &Waiting, how: Release) {
-        let Some(conn) = self.clients.output_of(waiting.conn) else {
+    fn answer_waiting(&mut self, id: ConnId, waiting: &Waiting, how: Release) {
+        let Some(conn) = self.clients.output_of(id) else {
             return;
         };
         if conn.session.flags.has(SessionFlags::REPLY_OFF) {
@@ -110,6 +179,7 @@ impl Engine {
                 self.observed.stats.count_error(text);
                 reply.error(text.as_bytes());
             }
+            (Release::Timeout, BlockedOn::Keys { nothing, .. }) => nothing.write(&mut reply),
             (Release::Timeout, BlockedOn::Replicas { .. }) => reply.integer(0),
             (Release::Timeout, BlockedOn::Durability { .. }) => {
                 reply.array(2);
@@ -133,8 +203,115 @@ impl Engine {
         }
         self.keyspace.keeps_expired = self.clients.pause.is_some();
         for conn in std::mem::take(&mut self.blocked.paused) {
-            self.let_go(now, conn);
+            self.clients.let_go(conn, now.monotonic);
             self.resume(now, conn, out);
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Makes the running connection wait.
+    pub(super) fn block(
+        &mut self,
+        on: BlockedOn,
+        deadline: Option<Micros>,
+        command: CommandId,
+        args: &Args<'_>,
+    ) {
+        if !self.ctx.may_block() {
+            return;
+        }
+        let session = self.ctx.session();
+        session.flags.set(SessionFlags::BLOCKED);
+        session
+            .flags
+            .put(SessionFlags::HAS_TIMEOUT, deadline.is_some());
+        self.ctx.clients.blocked += 1;
+        let waiting = Waiting {
+            on,
+            deadline: deadline.unwrap_or(NEVER),
+            ticket: 0,
+            db: self.ctx.db,
+            command,
+            args: OwnedArgs::copy_of(args),
+        };
+        self.blocked.add(self.ctx.conn, waiting, self.ctx.keyspace);
+    }
+
+    /// Serves those who wait for keys that have changed, first come first.
+    #[cold]
+    pub(super) fn serve_ready(&mut self, out: &mut Outbox) {
+        // Serving one may make keys ready for others.
+        while self.ctx.keyspace.has_ready() {
+            for (db, key) in self.ctx.keyspace.take_ready() {
+                self.serve_key(db, &key, out);
+            }
+        }
+    }
+
+    fn serve_key(&mut self, db: DbIndex, key: &[u8], out: &mut Outbox) {
+        let mut from = 0;
+        loop {
+            let (key, keyspace) = (self.ctx.keyspace.key(key), &*self.ctx.keyspace);
+            let entry = keyspace.peek_db(db).peek(&key);
+            let Some(kind) = entry.map(kind_of) else {
+                return;
+            };
+            let Some((ticket, conn)) = keyspace.peek_db(db).next_waiter(key.bytes, from) else {
+                return;
+            };
+            from = ticket + 1;
+            // Who is being let go or closed shall not take what it would not be given.
+            let over = SessionFlags(SessionFlags::UNBLOCKED.0 | SessionFlags::CLOSING.0);
+            let other = self.ctx.clients.get(conn);
+            if other.is_none_or(|other| other.closing || other.session.flags.has(over)) {
+                continue;
+            }
+            if let Some(waiting) = self.blocked.waiting.get(&conn)
+                && waiting.kind() == Some(kind)
+            {
+                let (command, args) = (waiting.command, waiting.args.clone());
+                self.run_for(conn, command, &args, out);
+            }
+        }
+    }
+
+    /// Runs the command of a waiting connection again, in its name. If it need not wait any more, it
+    /// has been answered and goes on at the end of this turn.
+    fn run_for(&mut self, conn: ConnId, command: CommandId, args: &OwnedArgs, out: &mut Outbox) {
+        let Some(other) = self.ctx.clients.output_of(conn) else {
+            return;
+        };
+        // Each buffer is lent to the other's place meanwhile.
+        std::mem::swap(self.ctx.reply.buf, &mut other.output);
+        let (db, protocol) = (other.session.db, other.session.protocol);
+        let silent = other.session.flags.has(SessionFlags::SILENT);
+        let mine = (self.ctx.conn, self.ctx.db, self.ctx.reply.protocol);
+        let pushes = std::mem::replace(&mut self.pushes, ReplyBuf::new());
+        let command_before = self.ctx.command;
+        (self.ctx.conn, self.ctx.db, self.ctx.reply.protocol) = (conn, db, protocol);
+        self.ctx.hashed = None;
+        let mark = self.ctx.reply.buf.mark();
+        self.execute(command, &args.args());
+        if self.ctx.effects.block.take().is_none() {
+            drop(self.blocked.take(conn, self.ctx.keyspace));
+            self.ctx.clients.let_go(conn, self.ctx.now.monotonic);
+            self.blocked.served.push(conn);
+        }
+        if self.ctx.effects.any {
+            let _flow: Flow = self.carry_out(command, &args.args(), out);
+        }
+        if silent {
+            self.ctx.reply.buf.truncate(mark);
+        }
+        if !self.pushes.is_empty() {
+            self.ctx.reply.buf.append(&mut self.pushes);
+        }
+        self.pushes = pushes;
+        (self.ctx.conn, self.ctx.db, self.ctx.reply.protocol) = mine;
+        self.ctx.command = command_before;
+        if let Some(other) = self.ctx.clients.get_mut(conn) {
+            std::mem::swap(self.ctx.reply.buf, &mut other.output);
         }
     }
 }

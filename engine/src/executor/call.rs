@@ -153,10 +153,14 @@ impl Runner<'_> {
     #[inline]
     fn run(&mut self, command: CommandId, args: &Args<'_>, out: &mut Outbox) -> Flow {
         self.execute(command, args);
+        let mut flow = Flow::Continue;
         if self.ctx.effects.any {
-            return self.carry_out(out);
+            flow = self.carry_out(command, args, out);
         }
-        Flow::Continue
+        if self.ctx.keyspace.has_ready() {
+            self.serve_ready(out);
+        }
+        flow
     }
 
     /// The handler and its bookkeeping; effects are left to the caller.

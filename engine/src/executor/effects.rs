@@ -2,17 +2,22 @@
 
 use super::accept::drop_subscriptions;
 use super::turn::Shutdown;
-use super::{Flow, NEVER, Runner};
-use crate::base::{DbIndex, Micros};
-use crate::command::Effects;
-use crate::command::ctx::BlockedOn;
+use super::{Flow, Runner};
+use crate::base::DbIndex;
+use crate::command::{CommandId, Effects};
 use crate::conn::SessionFlags;
+use crate::resp::Args;
 use crate::seam::machine::{Action, Outbox};
 
 impl Runner<'_> {
     /// Carries out the effects of the command that has just run.
     #[cold]
-    pub(super) fn carry_out(&mut self, out: &mut Outbox) -> Flow {
+    pub(super) fn carry_out(
+        &mut self,
+        command: CommandId,
+        args: &Args<'_>,
+        out: &mut Outbox,
+    ) -> Flow {
         let effects = std::mem::take(self.ctx.effects);
         for publication in &effects.publish {
             self.deliver(publication);
@@ -28,7 +33,7 @@ impl Runner<'_> {
         self.concern_clients(&effects);
         self.concern_loop(&effects, out);
         if let Some((on, deadline)) = effects.block {
-            self.block(on, deadline);
+            self.block(on, deadline, command, args);
         }
         let halting = SessionFlags(SessionFlags::CLOSING.0 | SessionFlags::BLOCKED.0);
         let conn = self.ctx.clients.get(self.ctx.conn);
@@ -85,20 +90,5 @@ impl Runner<'_> {
         if let Some(request) = effects.shutdown {
             *self.shutdown = Shutdown::Asked(request);
         }
-    }
-
-    /// Makes the running connection wait.
-    fn block(&mut self, on: BlockedOn, deadline: Option<Micros>) {
-        let conn = self.ctx.conn;
-        let session = self.ctx.session();
-        if session.flags.has(SessionFlags::EXECUTING) {
-            return;
-        }
-        session.flags.set(SessionFlags::BLOCKED);
-        session
-            .flags
-            .put(SessionFlags::HAS_TIMEOUT, deadline.is_some());
-        self.ctx.clients.blocked += 1;
-        self.blocked.add(conn, on, deadline.unwrap_or(NEVER));
     }
 }

@@ -129,6 +129,7 @@ impl Engine {
         let mut observed = Observed::new(commands.len());
         observed.apply(&config);
         observed.rename_history(&mut rng);
+        let blocked = Blocked::new(rng.bits());
         Ok(Self {
             keyspace,
             clients: Clients::new(rng.bits()),
@@ -145,7 +146,7 @@ impl Engine {
             ahead: ahead::Ahead::default(),
             parser: Parser::default(),
             spare: Vec::new(),
-            blocked: Blocked::default(),
+            blocked,
             cron: Cron::default(),
             active: cron::Activity::default(),
             shutdown: turn::Shutdown::Running,

@@ -52,7 +52,7 @@ impl Runner<'_> {
             self.execute(queued.command, &args);
             if self.ctx.effects.any {
                 // Nothing inside a transaction makes the connection wait.
-                self.carry_out(out);
+                self.carry_out(queued.command, &args, out);
             }
             self.tell_monitors(queued.command, &args);
         }

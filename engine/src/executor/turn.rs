@@ -89,7 +89,7 @@ impl Engine {
         }
         self.observed.stats.turns += 1;
         self.observed.stats.counters = out.counters;
-        if self.clients.blocked > 0 {
+        if self.blocked.has_work(now) {
             self.serve_blocked(now, out);
         }
         if self.clients.pause.is_some() || self.blocked.pause_ended {
@@ -172,7 +172,7 @@ impl Engine {
         let busy = self.keyspace.pending_free() > 0
             || !self.clients.doomed.is_empty()
             || self.blocked.pause_ended
-            || self.blocked.has_released();
+            || self.blocked.has_work(now);
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
         let due = self.cron.deadline().min(self.blocked.deadline()).min(pause);
         let sleep = if busy {

@@ -4,8 +4,10 @@
 //! reaches the key's watchers; 3. reading changes nothing but the access clock.
 //! Cost: a find is one lookup in the store; where keys have deadlines, a change is two.
 
+use super::common::Common;
+use super::waiters::Waiters;
 use super::watch::Watch;
-use crate::base::{ConnId, Now};
+use crate::base::{ConnId, DbIndex};
 use crate::value::Value;
 use ahash::RandomState;
 use dovetail_memory::{EntryMut, EntryRef, Lookup, NewBody, PageSource, Store};
@@ -56,37 +58,21 @@ pub enum Stored {
     Replaced,
 }
 
-/// What is the same for all databases: what time it is, and whether finds move the access clock.
-#[derive(Debug, Default)]
-pub(super) struct Clock {
-    /// Unix milliseconds.
-    now_ms: Cell<u64>,
-    /// The access clock: seconds, wrapping after 18 hours.
-    tick: Cell<u16>,
-    /// Off for CLIENT NO-TOUCH.
-    pub(super) touching: Cell<bool>,
-}
-
-impl Clock {
-    pub(super) fn set(&self, now: Now) {
-        self.now_ms.set(now.unix_ms());
-        self.tick
-            .set(u16::try_from(now.unix_secs() & 0xffff).unwrap_or(0));
-    }
-}
-
 /// One database.
 #[derive(Debug)]
 pub struct Db {
+    index: DbIndex,
     store: Store<Value>,
     hasher: RandomState,
-    clock: Rc<Clock>,
+    common: Rc<Common>,
     /// Expired keys that lookups came upon; removed when the command is over.
     doomed: RefCell<Vec<Box<[u8]>>>,
     /// Something below or above is there for `Keyspace::settle` to collect.
     unsettled: Cell<bool>,
     watch: Watch,
     touched: Vec<ConnId>,
+    /// Who waits for keys, in their order.
+    pub(super) waiters: Waiters,
     changes: u64,
     hits: Cell<u64>,
     misses: Cell<u64>,
@@ -99,12 +85,19 @@ pub struct Db {
 impl Db {
     /// An empty database.
     #[must_use]
-    pub(super) fn new(pages: Rc<dyn PageSource>, hasher: RandomState, clock: Rc<Clock>) -> Self {
+    pub(super) fn new(
+        index: DbIndex,
+        pages: Rc<dyn PageSource>,
+        hasher: RandomState,
+        common: Rc<Common>,
+    ) -> Self {
         Self {
+            index,
             store: Store::new(pages),
             watch: Watch::new(hasher.clone()),
+            waiters: Waiters::new(hasher.clone()),
             hasher,
-            clock,
+            common,
             doomed: RefCell::default(),
             unsettled: Cell::new(false),
             touched: Vec::new(),
@@ -120,7 +113,7 @@ impl Db {
     #[must_use]
     #[inline]
     pub fn now_ms(&self) -> u64 {
-        self.clock.now_ms.get()
+        self.common.now_ms.get()
     }
 
     /// Keys in it, expired ones that nobody came upon yet included.
@@ -212,8 +205,8 @@ impl Db {
     #[inline]
     pub fn find(&self, key: &Key<'_>) -> Option<Entry<'_>> {
         let entry = self.peek(key)?;
-        if self.clock.touching.get() {
-            entry.touch(self.clock.tick.get());
+        if self.common.touching.get() {
+            entry.touch(self.common.tick.get());
         }
         Some(entry)
     }
@@ -241,14 +234,14 @@ impl Db {
     pub fn touch(&self, key: &Key<'_>) -> bool {
         let entry = self.inspect(key);
         entry
-            .inspect(|entry| entry.touch(self.clock.tick.get()))
+            .inspect(|entry| entry.touch(self.common.tick.get()))
             .is_some()
     }
 
     /// Seconds since the record was last touched.
     #[must_use]
     pub fn idle_secs(&self, entry: Entry<'_>) -> u16 {
-        self.clock.tick.get().wrapping_sub(entry.heat())
+        self.common.tick.get().wrapping_sub(entry.heat())
     }
 
     /// An expired key is as good as absent, so it is removed before its place is used.
@@ -271,7 +264,8 @@ impl Db {
 
     fn expire_now(&mut self, key: &Key<'_>) {
         if let Some(entry) = self.store.find_mut(key.hash, key.bytes) {
-            drop(entry.remove());
+            let object = entry.remove();
+            self.common.discard(object);
             self.tell_watchers(key.bytes);
         }
     }
@@ -280,10 +274,11 @@ impl Db {
     /// [`Self::changed`].
     #[inline]
     pub fn edit(&mut self, key: &Key<'_>) -> Option<EntryMut<'_, Value>> {
-        let (tick, now_ms) = (self.clock.tick.get(), self.now_ms());
+        let (tick, now_ms) = (self.common.tick.get(), self.now_ms());
         let entry = self.store.find_mut(key.hash, key.bytes)?;
         if entry.deadline().is_some_and(|deadline| deadline <= now_ms) {
-            drop(entry.remove());
+            let object = entry.remove();
+            self.common.discard(object);
             // `settle` announces it. Fields are named one by one: the store is lent out.
             self.unsettled.set(true);
             note_doomed(&self.doomed, key.bytes);
@@ -292,7 +287,7 @@ impl Db {
             }
             return None;
         }
-        if self.clock.touching.get() {
+        if self.common.touching.get() {
             entry.touch(tick);
         }
         Some(entry)
@@ -302,7 +297,7 @@ impl Db {
     #[inline]
     pub fn entry<'a>(&'a mut self, key: &Key<'a>) -> Lookup<'a, Value> {
         self.clear_expired(key);
-        let (tick, touching) = (self.clock.tick.get(), self.clock.touching.get());
+        let (tick, touching) = (self.common.tick.get(), self.common.touching.get());
         let found = self.store.entry(key.hash, key.bytes);
         if touching && let Lookup::Occupied(entry) = &found {
             entry.touch(tick);
@@ -323,6 +318,9 @@ impl Db {
             self.unsettled.set(true);
             self.watch.touched(key, &mut self.touched);
         }
+        if self.waiters.has(key) {
+            self.common.note_ready(self.index, key);
+        }
     }
 
     /// Writes a value whatever was there before.
@@ -334,7 +332,7 @@ impl Db {
         body: NewBody<'_, Value>,
         deadline: Deadline,
     ) -> Stored {
-        let (tick, now_ms) = (self.clock.tick.get(), self.now_ms());
+        let (tick, now_ms) = (self.common.tick.get(), self.now_ms());
         let mut stored = Stored::Replaced;
         match self.store.entry(key.hash, key.bytes) {
             Lookup::Occupied(mut entry) => {
@@ -343,14 +341,14 @@ impl Db {
                 if old.is_some_and(|old| old <= now_ms) {
                     stored = Stored::Created;
                 }
-                entry.set(tag, body);
+                self.common.discard(entry.replace(tag, body));
                 match deadline {
                     Deadline::At(at) => entry.set_deadline(Some(at)),
                     Deadline::Keep if stored == Stored::Replaced => {}
                     _ if old.is_none() => {}
                     _ => entry.set_deadline(None),
                 }
-                if self.clock.touching.get() || stored == Stored::Created {
+                if self.common.touching.get() || stored == Stored::Created {
                     entry.touch(tick);
                 }
                 if stored == Stored::Created {
@@ -388,7 +386,8 @@ impl Db {
             return false;
         };
         let was_expired = entry.deadline().is_some_and(|deadline| deadline <= now_ms);
-        drop(entry.remove());
+        let object = entry.remove();
+        self.common.discard(object);
         if was_expired {
             // `settle` announces it.
             self.doom(key.bytes);
@@ -452,6 +451,28 @@ impl Db {
         self.watch.len()
     }
 
+    /// Has `conn` wait for `key`, behind those with a lower ticket.
+    pub fn wait_for(&mut self, key: &[u8], ticket: u64, conn: ConnId) {
+        self.waiters.add(key, ticket, conn);
+    }
+
+    /// The holder of `ticket` waits for `key` no more.
+    pub fn stop_waiting_for(&mut self, key: &[u8], ticket: u64) {
+        self.waiters.remove(key, ticket);
+    }
+
+    /// The first who waits for `key` with a ticket from `from` on.
+    #[must_use]
+    pub fn next_waiter(&self, key: &[u8], from: u64) -> Option<(u64, ConnId)> {
+        self.waiters.next(key, from)
+    }
+
+    /// Keys that anybody waits for.
+    #[must_use]
+    pub fn waited_keys(&self) -> usize {
+        self.waiters.len()
+    }
+
     /// Whether there is anything to settle; asked once a command.
     #[inline]
     pub(super) fn take_unsettled(&self) -> bool {
@@ -497,6 +518,11 @@ impl Db {
         self.watch.touched_where(&changes, &mut self.touched);
         other.watch.touched_where(&changes, &mut other.touched);
         std::mem::swap(&mut self.store, &mut other.store);
+        for db in [&*self, &*other] {
+            for key in db.waiters.keys() {
+                db.common.note_ready(db.index, key);
+            }
+        }
         std::mem::swap(&mut self.due_cursor, &mut other.due_cursor);
         std::mem::swap(&mut self.ttl_mean_ms, &mut other.ttl_mean_ms);
     }

@@ -3,14 +3,16 @@
 //! Invariants: a key whose deadline has passed is never shown; every change reaches the watchers.
 //! Not here: commands (`commands`), the memory of records (`dovetail-memory`).
 
+mod common;
 mod contents;
 mod db;
 pub mod events;
 pub mod expire;
+mod waiters;
 mod watch;
 
+use common::Common;
 pub use contents::Contents;
-use db::Clock;
 pub use db::{Db, Deadline, Entry, Key, Stored};
 pub use events::{EventClasses, KeyEvent};
 pub use watch::Watched;
@@ -42,7 +44,7 @@ pub struct KeyspaceStats {
 /// All databases.
 pub struct Keyspace {
     dbs: Vec<Db>,
-    clock: Rc<Clock>,
+    common: Rc<Common>,
     now: Now,
     hasher: RandomState,
     pages: Rc<dyn PageSource>,
@@ -73,12 +75,15 @@ impl Keyspace {
     #[must_use]
     pub fn new(count: u32, seed: u64, pages: Rc<dyn PageSource>) -> Self {
         let hasher = hasher(seed);
-        let clock = Rc::new(Clock::default());
-        let db = |_| Db::new(Rc::clone(&pages), hasher.clone(), Rc::clone(&clock));
+        let common = Rc::new(Common::default());
+        let db = |index| {
+            let index = DbIndex(index);
+            Db::new(index, Rc::clone(&pages), hasher.clone(), Rc::clone(&common))
+        };
         let dbs = (0..count).map(db).collect();
         Self {
             dbs,
-            clock,
+            common,
             now: Now::default(),
             hasher,
             pages,
@@ -130,7 +135,7 @@ impl Keyspace {
 
     /// Whether finds move the access clock from now on.
     pub fn set_touching(&self, touching: bool) {
-        self.clock.touching.set(touching);
+        self.common.touching.set(touching);
     }
 
     /// Changes ever.
@@ -145,7 +150,7 @@ impl Keyspace {
     pub fn set_now(&mut self, now: Now) {
         if now.monotonic >= self.now.monotonic {
             self.now = now;
-            self.clock.set(now);
+            self.common.set_now(now);
         }
     }
 
@@ -231,23 +236,39 @@ impl Keyspace {
         removed
     }
 
-    /// Destroys up to `budget` discarded records. Returns whether any are left.
+    /// Destroys up to `budget` discarded records and pieces of large values. Returns whether any are
+    /// left.
     pub fn free_some(&mut self, mut budget: u32) -> bool {
+        self.stats.lazily_freed += self.common.free_objects(&mut budget);
         while let Some(store) = self.discarded.last_mut() {
             let before = store.len();
-            store.drain(&mut budget);
+            let common = &self.common;
+            store.drain(&mut budget, &mut |object| common.discard(Some(object)));
             self.stats.lazily_freed += (before - store.len()) as u64;
             if !store.is_empty() {
                 return true;
             }
             self.discarded.pop();
         }
-        false
+        self.common.discarded_len() > 0
     }
 
     /// Objects waiting to be destroyed.
     #[must_use]
     pub fn pending_free(&self) -> usize {
-        self.discarded.iter().map(Store::len).sum()
+        let stored: usize = self.discarded.iter().map(Store::len).sum();
+        stored + self.common.discarded_len()
+    }
+
+    /// A key that somebody waits for has changed since the last look.
+    #[inline]
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.common.has_ready.get()
+    }
+
+    /// The keys that somebody waits for and that have changed, in the order in which they did.
+    pub fn take_ready(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
+        self.common.take_ready()
     }
 }

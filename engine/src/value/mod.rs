@@ -1,29 +1,59 @@
 //! What a key can hold.
 //!
-//! Small strings and integers live inline in the key's record and have no [`Value`]; everything
-//! else is a boxed object behind it.
+//! Small values live in the key's record and have no [`Value`]: integers, short strings, and the
+//! compact forms of the other types, which the record's tag tells apart. Everything else is a boxed
+//! object behind it.
 
+pub mod list;
 pub mod string;
 
+use crate::base::number::{Digits, parse_i64};
 use bytes::Bytes;
+pub use dovetail_memory::listpack::Item;
 use dovetail_memory::{Body, EntryRef};
+use list::List;
+
+/// The record's tag of a list.
+pub const TAG_LIST: u8 = 2;
+
+/// `word` as an element of a listpack.
+#[must_use]
+#[inline]
+pub fn item_of(word: &[u8]) -> Item<'_> {
+    match parse_i64(word) {
+        Some(value) => Item::Int(value),
+        None => Item::Bytes(word),
+    }
+}
+
+/// Lets `with` have the text of `item`.
+#[inline]
+pub fn with_text<R>(item: Item<'_>, with: impl FnOnce(&[u8]) -> R) -> R {
+    match item {
+        Item::Int(value) => with(Digits::of(value).as_bytes()),
+        Item::Bytes(bytes) => with(bytes),
+    }
+}
 
 /// The types of values, as TYPE names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Bytes or a number.
     String,
+    /// Elements in an order of their own.
+    List,
 }
 
 impl Kind {
     /// Every type that exists here.
-    pub const ALL: &[Self] = &[Self::String];
+    pub const ALL: &[Self] = &[Self::String, Self::List];
 
     /// The word that TYPE answers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
         }
     }
 }
@@ -33,6 +63,8 @@ impl Kind {
 pub enum Value {
     /// A long string; shared with replies that are being sent from it.
     String(Bytes),
+    /// A long list.
+    List(Box<List>),
 }
 
 impl Value {
@@ -41,6 +73,7 @@ impl Value {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::String(_) => Kind::String,
+            Self::List(_) => Kind::List,
         }
     }
 
@@ -49,6 +82,28 @@ impl Value {
     pub fn memory(&self) -> usize {
         match self {
             Self::String(bytes) => bytes.len() + size_of::<Self>(),
+            Self::List(list) => list.memory() + size_of::<Self>(),
+        }
+    }
+
+    /// In how many pieces its memory lies, roughly; none once it has been drained.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        match self {
+            Self::String(bytes) => usize::from(!bytes.is_empty()),
+            Self::List(list) => list.nodes(),
+        }
+    }
+
+    /// Destroys up to `budget` pieces and subtracts them from it; nothing but destroying it further
+    /// makes sense then.
+    pub fn drain(&mut self, budget: &mut u32) {
+        match self {
+            Self::String(bytes) => {
+                *bytes = Bytes::new();
+                *budget -= 1;
+            }
+            Self::List(list) => list.drain(budget),
         }
     }
 
@@ -57,6 +112,7 @@ impl Value {
     pub fn duplicate(&self) -> Self {
         match self {
             Self::String(bytes) => Self::String(bytes.clone()),
+            Self::List(list) => Self::List(list.clone()),
         }
     }
 }
@@ -66,6 +122,7 @@ impl Value {
 #[inline]
 pub fn kind_of(entry: EntryRef<'_, Value>) -> Kind {
     match entry.body() {
+        Body::Bytes(_) if entry.tag() == TAG_LIST => Kind::List,
         Body::Int(_) | Body::Bytes(_) => Kind::String,
         Body::Object(value) => value.kind(),
     }
@@ -76,5 +133,6 @@ pub fn kind_of(entry: EntryRef<'_, Value>) -> Kind {
 pub fn encoding_of(entry: EntryRef<'_, Value>) -> &'static str {
     match kind_of(entry) {
         Kind::String => string::encoding(entry),
+        Kind::List => list::encoding(entry),
     }
 }

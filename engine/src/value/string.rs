@@ -43,7 +43,7 @@ impl<'a> Text<'a> {
             Body::Int(number) => Some(Self::Number(Digits::of(number))),
             Body::Bytes(bytes) if entry.tag() <= TAG_EDITED => Some(Self::Inline(bytes)),
             Body::Object(Value::String(bytes)) => Some(Self::Shared(bytes)),
-            Body::Bytes(_) => None,
+            Body::Bytes(_) | Body::Object(_) => None,
         }
     }
 
@@ -149,6 +149,7 @@ pub fn edit<R>(
                 change(bytes)
             });
         }
+        Body::Object(_) => unreachable!("the caller has seen that it is a string"),
         Body::Int(number) => Text::Number(Digits::of(number)),
         Body::Bytes(bytes) => Text::Inline(bytes),
     };

@@ -15,7 +15,7 @@ fn an_empty_store_holds_no_memory() {
     assert!(store.find_due(&mut 0, 9, &mut 9).is_none());
     store.prefetch_bucket(1);
     store.prefetch_record(1);
-    store.drain(&mut 1);
+    store.drain(&mut 1, &mut drop);
     store.check();
     assert_eq!((pages.out(), store.memory()), (0, 0));
 }

@@ -293,7 +293,7 @@ fn draining_spends_its_budget_and_frees_everything() {
     while !store.is_empty() {
         let before = store.len();
         let mut budget = 100;
-        store.drain(&mut budget);
+        store.drain(&mut budget, &mut drop);
         store.check();
         let done = u32::try_from(before - store.len()).unwrap();
         assert!(done == 100 - budget || store.is_empty());

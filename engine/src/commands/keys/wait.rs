@@ -6,7 +6,6 @@ use crate::command::ctx::BlockedOn;
 use crate::command::options::{integer, integer_within};
 use crate::command::spec::Handler;
 use crate::command::{Categories, CmdError, Ctx, Flags, Group, Outcome, Spec};
-use crate::conn::SessionFlags;
 use crate::resp::Args;
 
 const fn row(name: &'static str, arity: i16, run: Handler, since: &'static str) -> Spec {
@@ -36,7 +35,7 @@ fn wait(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let wanted = integer(args.get(1))?;
     let deadline = deadline_of(ctx, args.get(2))?;
     match u64::try_from(wanted) {
-        Ok(wanted @ 1..) if may_block(ctx) => {
+        Ok(wanted @ 1..) if ctx.may_block() => {
             ctx.effects().block = Some((BlockedOn::Replicas { wanted }, deadline));
         }
         _ => ctx.reply.integer(0),
@@ -57,7 +56,7 @@ fn waitaof(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ));
     }
-    if local + replicas > 0 && may_block(ctx) {
+    if local + replicas > 0 && ctx.may_block() {
         ctx.effects().block = Some((BlockedOn::Durability { local, replicas }, deadline));
     } else {
         ctx.reply.array(2);
@@ -77,9 +76,4 @@ fn deadline_of(ctx: &Ctx<'_>, word: &[u8]) -> Result<Option<Micros>, CmdError> {
         return Err(CmdError::fixed("ERR timeout is out of range"));
     }
     Ok((millis > 0).then(|| ctx.now.monotonic.plus(Micros::from_millis(millis))))
-}
-
-/// A transaction waits for nothing.
-fn may_block(ctx: &mut Ctx<'_>) -> bool {
-    !ctx.session().flags.has(SessionFlags::EXECUTING)
 }

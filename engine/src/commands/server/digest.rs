@@ -1,10 +1,10 @@
 //! A digest of the data: equal for equal data, whatever the order in which they came about.
 
 use crate::base::DbIndex;
-use crate::base::number::Digits;
 use crate::keyspace::{Db, Entry, Keyspace};
-use crate::value::Value;
-use dovetail_memory::Body;
+use crate::value::list::ListRef;
+use crate::value::string::Text;
+use crate::value::{Kind, kind_of, with_text};
 use sha1_smol::Sha1;
 
 /// A digest; zeros stand for nothing at all.
@@ -26,10 +26,18 @@ fn digest(prefix: &[&[u8]], entry: Entry<'_>) -> Digest {
         sha.update(part);
     };
     prefix.iter().for_each(|part| feed(part));
-    match entry.body() {
-        Body::Int(number) => feed(Digits::of(number).as_bytes()),
-        Body::Bytes(bytes) => feed(bytes),
-        Body::Object(Value::String(bytes)) => feed(bytes),
+    match kind_of(entry) {
+        Kind::String => feed(
+            &Text::of(entry)
+                .map(|text| text.to_bytes())
+                .unwrap_or_default(),
+        ),
+        Kind::List => {
+            let Some(list) = ListRef::of(entry) else {
+                return Digest::default();
+            };
+            list.range(0..list.len(), |item| with_text(item, &mut feed));
+        }
     }
     feed(&entry.deadline().unwrap_or(0).to_le_bytes());
     sha.digest().bytes()

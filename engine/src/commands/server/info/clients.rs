@@ -13,6 +13,7 @@ pub(super) fn clients(view: &View<'_, '_>, out: &mut Fields) {
         .filter(|conn| !conn.session.watched.is_empty())
         .count();
     let watched: usize = ctx.keyspace.iter().map(|db| db.watched_keys()).sum();
+    let waited: usize = ctx.keyspace.iter().map(|db| db.waited_keys()).sum();
     let is_timed = |flags: SessionFlags| {
         flags.has(SessionFlags::BLOCKED) && flags.has(SessionFlags::HAS_TIMEOUT)
     };
@@ -31,7 +32,7 @@ pub(super) fn clients(view: &View<'_, '_>, out: &mut Fields) {
     out.put("watching_clients", watching);
     out.put("clients_in_timeout_table", timed);
     out.put("total_watched_keys", watched);
-    out.put("total_blocking_keys", 0);
+    out.put("total_blocking_keys", waited);
     out.put("total_blocking_keys_on_nokey", 0);
     pause(view, out);
 }

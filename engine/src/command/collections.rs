@@ -1,0 +1,131 @@
+//! What the commands on collections share, whatever the type.
+
+use super::options::is;
+use super::{CmdError, Ctx, Options};
+use crate::base::Micros;
+use crate::base::number::{Digits, parse_double, parse_i64};
+use crate::keyspace::{EventClasses, Key, Stored};
+use crate::resp::{Args, Reply};
+use crate::value::Item;
+use std::ops::Range;
+
+/// Answers an element.
+#[inline]
+pub fn reply_item(reply: &mut Reply<'_>, item: Item<'_>) {
+    match item {
+        Item::Int(value) => reply.bulk(Digits::of(value).as_bytes()),
+        Item::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
+/// Announces that a read did not find `key`.
+#[inline]
+pub fn note_missing(ctx: &mut Ctx<'_>, key: &Key<'_>) {
+    ctx.notify(EventClasses::KEY_MISS, "keymiss", key.bytes);
+}
+
+/// Announces that a collection was made or changed.
+pub fn announce(
+    ctx: &mut Ctx<'_>,
+    key: &Key<'_>,
+    stored: Stored,
+    class: EventClasses,
+    event: &'static str,
+) {
+    if stored == Stored::Created {
+        ctx.notify(EventClasses::NEW, "new", key.bytes);
+    }
+    ctx.notify(class, event, key.bytes);
+}
+
+/// Removes a collection that nothing is left of, and announces it.
+pub fn remove_emptied(ctx: &mut Ctx<'_>, key: &Key<'_>) {
+    ctx.keyspace.db(ctx.db).remove(key);
+    ctx.notify(EventClasses::GENERIC, "del", key.bytes);
+}
+
+/// `word` as a count.
+///
+/// # Errors
+/// [`CmdError::NotPositive`] for everything but an integer from 0 on.
+pub fn positive(word: &[u8]) -> Result<u64, CmdError> {
+    let number = parse_i64(word).and_then(|number| u64::try_from(number).ok());
+    number.ok_or(CmdError::NotPositive)
+}
+
+/// The places that `start` and `stop` name among `len`; negative ones count from the end, and what
+/// lies outside is cut off.
+#[must_use]
+pub fn range_of(start: i64, stop: i64, len: usize) -> Range<usize> {
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    let from_end = |index: i64| if index < 0 { index + len } else { index };
+    let start = from_end(start).max(0);
+    let end = from_end(stop).min(len - 1) + 1;
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(end)) if start < end => start..end,
+        _ => 0..0,
+    }
+}
+
+/// The words that are keys, when their number is at `at` and they follow.
+///
+/// # Errors
+/// When it is no number above 0, or there are not so many words.
+pub fn counted_keys(args: &Args<'_>, at: usize) -> Result<Range<usize>, CmdError> {
+    let count = parse_i64(args.get(at)).and_then(|count| usize::try_from(count).ok());
+    let count = count
+        .filter(|count| *count > 0)
+        .ok_or(CmdError::fixed("ERR numkeys should be greater than 0"))?;
+    let first = at + 1;
+    match first.checked_add(count) {
+        Some(end) if end <= args.len() => Ok(first..end),
+        _ => Err(CmdError::Syntax),
+    }
+}
+
+/// The `[COUNT count]` that ends LMPOP, ZMPOP and their like; 1 without it.
+///
+/// # Errors
+/// When it is no number above 0, or something else follows.
+pub fn mpop_count(options: &mut Options<'_>) -> Result<usize, CmdError> {
+    let mut wanted = None;
+    while let Some(word) = options.next() {
+        if wanted.is_some() || !is(word, "count") || options.left() == 0 {
+            return Err(CmdError::Syntax);
+        }
+        let count = parse_i64(options.value()?).filter(|count| *count > 0);
+        let count = count.ok_or(CmdError::fixed("ERR count should be greater than 0"))?;
+        wanted = Some(usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    Ok(wanted.unwrap_or(1))
+}
+
+/// When the time is up that `word` spells in seconds, fractions allowed; `None` for 0, which is
+/// never.
+///
+/// # Errors
+/// When it is no number, negative, or too far away.
+pub fn wait_deadline(ctx: &Ctx<'_>, word: &[u8]) -> Result<Option<Micros>, CmdError> {
+    let secs = parse_double(word).ok_or(CmdError::fixed(
+        "ERR timeout is not a float or out of range",
+    ))?;
+    let out_of_range = CmdError::fixed("ERR timeout is out of range");
+    let millis = (secs * 1000.0).ceil();
+    if millis < 0.0 {
+        return Err(CmdError::fixed("ERR timeout is negative"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and held against the greatest that fits"
+    )]
+    let millis = if millis < 9.2e18 {
+        millis as u64
+    } else {
+        return Err(out_of_range);
+    };
+    if ctx.now.unix_ms().saturating_add(millis) > i64::MAX.unsigned_abs() {
+        return Err(out_of_range);
+    }
+    Ok((millis > 0).then(|| ctx.now.monotonic.plus(Micros::from_millis(millis))))
+}

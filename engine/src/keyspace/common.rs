@@ -1,0 +1,82 @@
+//! What all databases share: the time, the keys that waiting clients may be served from, and what
+//! is to be destroyed.
+
+use crate::base::{DbIndex, Now};
+use crate::value::Value;
+use std::cell::{Cell, RefCell};
+
+/// A value with more pieces than this is not destroyed at once.
+const PIECES_AT_ONCE: usize = 64;
+
+/// Shared by all databases.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    /// Unix milliseconds.
+    pub(super) now_ms: Cell<u64>,
+    /// The access clock: seconds, wrapping after 18 hours.
+    pub(super) tick: Cell<u16>,
+    /// Whether finds move the access clock; off for CLIENT NO-TOUCH.
+    pub(super) touching: Cell<bool>,
+    /// Whether `ready` has anything.
+    pub(super) has_ready: Cell<bool>,
+    /// Keys that somebody waits for and that have changed.
+    ready: RefCell<Vec<(DbIndex, Box<[u8]>)>>,
+    /// Large values that no key refers to any more.
+    discarded: RefCell<Vec<Value>>,
+}
+
+impl Common {
+    pub(super) fn set_now(&self, now: Now) {
+        self.now_ms.set(now.unix_ms());
+        self.tick
+            .set(u16::try_from(now.unix_secs() & 0xffff).unwrap_or(0));
+    }
+
+    /// Remembers that `key` has changed, for those who wait for it.
+    pub(super) fn note_ready(&self, db: DbIndex, key: &[u8]) {
+        let mut ready = self.ready.borrow_mut();
+        if !ready
+            .iter()
+            .any(|(other, noted)| *other == db && **noted == *key)
+        {
+            ready.push((db, key.into()));
+        }
+        self.has_ready.set(true);
+    }
+
+    pub(super) fn take_ready(&self) -> Vec<(DbIndex, Box<[u8]>)> {
+        self.has_ready.set(false);
+        self.ready.take()
+    }
+
+    /// Destroys a value that no key refers to any more, a large one later.
+    #[inline]
+    pub(super) fn discard(&self, object: Option<Box<Value>>) {
+        if let Some(object) = object
+            && object.pieces() > PIECES_AT_ONCE
+        {
+            self.discarded.borrow_mut().push(*object);
+        }
+    }
+
+    /// Destroys up to `budget` pieces of large values. Returns how many values are gone.
+    pub(super) fn free_objects(&self, budget: &mut u32) -> u64 {
+        let mut discarded = self.discarded.borrow_mut();
+        let mut gone = 0;
+        while *budget > 0
+            && let Some(object) = discarded.last_mut()
+        {
+            object.drain(budget);
+            if object.pieces() == 0 {
+                drop(discarded.pop());
+                gone += 1;
+            }
+        }
+        gone
+    }
+
+    /// Large values that wait to be destroyed.
+    pub(super) fn discarded_len(&self) -> usize {
+        self.discarded.borrow().len()
+    }
+}
