@@ -9,6 +9,7 @@ pub mod expire;
 pub mod keys;
 pub mod modes;
 pub mod options;
+pub mod scan;
 pub mod spec;
 pub mod table;
 

@@ -133,6 +133,12 @@ impl Keyspace {
         Key::new(bytes, &self.hasher)
     }
 
+    /// What keys are hashed with; collections hash their members with the same.
+    #[must_use]
+    pub fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
     /// Whether finds move the access clock from now on.
     pub fn set_touching(&self, touching: bool) {
         self.common.touching.set(touching);

@@ -4,17 +4,27 @@
 //! compact forms of the other types, which the record's tag tells apart. Everything else is a boxed
 //! object behind it.
 
+pub mod hash;
 pub mod list;
+pub mod set;
 pub mod string;
+pub mod table;
 
 use crate::base::number::{Digits, parse_i64};
 use bytes::Bytes;
 pub use dovetail_memory::listpack::Item;
 use dovetail_memory::{Body, EntryRef};
 use list::List;
+use table::Table;
 
 /// The record's tag of a list.
 pub const TAG_LIST: u8 = 2;
+/// The record's tag of a hash.
+pub const TAG_HASH: u8 = 3;
+/// The record's tag of a set of integers.
+pub const TAG_SET_INTS: u8 = 4;
+/// The record's tag of any other set.
+pub const TAG_SET_PACK: u8 = 5;
 
 /// `word` as an element of a listpack.
 #[must_use]
@@ -35,6 +45,13 @@ pub fn with_text<R>(item: Item<'_>, with: impl FnOnce(&[u8]) -> R) -> R {
     }
 }
 
+/// An index below `len`, drawn fairly enough: a bias of less than `len` in 2^64.
+#[must_use]
+pub fn draw(len: usize, random: &mut dyn FnMut() -> u64) -> Option<usize> {
+    let wide = u128::from(random()) * len as u128;
+    usize::try_from(wide >> 64).ok().filter(|_| len > 0)
+}
+
 /// The types of values, as TYPE names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -42,11 +59,15 @@ pub enum Kind {
     String,
     /// Elements in an order of their own.
     List,
+    /// Fields with values.
+    Hash,
+    /// Members.
+    Set,
 }
 
 impl Kind {
     /// Every type that exists here.
-    pub const ALL: &[Self] = &[Self::String, Self::List];
+    pub const ALL: &[Self] = &[Self::String, Self::List, Self::Hash, Self::Set];
 
     /// The word that TYPE answers.
     #[must_use]
@@ -54,6 +75,8 @@ impl Kind {
         match self {
             Self::String => "string",
             Self::List => "list",
+            Self::Hash => "hash",
+            Self::Set => "set",
         }
     }
 }
@@ -65,6 +88,10 @@ pub enum Value {
     String(Bytes),
     /// A long list.
     List(Box<List>),
+    /// A big hash.
+    Hash(Box<Table>),
+    /// A big set.
+    Set(Box<Table>),
 }
 
 impl Value {
@@ -74,6 +101,8 @@ impl Value {
         match self {
             Self::String(_) => Kind::String,
             Self::List(_) => Kind::List,
+            Self::Hash(_) => Kind::Hash,
+            Self::Set(_) => Kind::Set,
         }
     }
 
@@ -83,6 +112,7 @@ impl Value {
         match self {
             Self::String(bytes) => bytes.len() + size_of::<Self>(),
             Self::List(list) => list.memory() + size_of::<Self>(),
+            Self::Hash(table) | Self::Set(table) => table.memory() + size_of::<Self>(),
         }
     }
 
@@ -92,6 +122,7 @@ impl Value {
         match self {
             Self::String(bytes) => usize::from(!bytes.is_empty()),
             Self::List(list) => list.nodes(),
+            Self::Hash(table) | Self::Set(table) => table.len(),
         }
     }
 
@@ -104,6 +135,7 @@ impl Value {
                 *budget -= 1;
             }
             Self::List(list) => list.drain(budget),
+            Self::Hash(table) | Self::Set(table) => table.drain(budget),
         }
     }
 
@@ -113,6 +145,8 @@ impl Value {
         match self {
             Self::String(bytes) => Self::String(bytes.clone()),
             Self::List(list) => Self::List(list.clone()),
+            Self::Hash(table) => Self::Hash(table.clone()),
+            Self::Set(table) => Self::Set(table.clone()),
         }
     }
 }
@@ -122,8 +156,13 @@ impl Value {
 #[inline]
 pub fn kind_of(entry: EntryRef<'_, Value>) -> Kind {
     match entry.body() {
-        Body::Bytes(_) if entry.tag() == TAG_LIST => Kind::List,
-        Body::Int(_) | Body::Bytes(_) => Kind::String,
+        Body::Int(_) => Kind::String,
+        Body::Bytes(_) => match entry.tag() {
+            TAG_LIST => Kind::List,
+            TAG_HASH => Kind::Hash,
+            TAG_SET_INTS | TAG_SET_PACK => Kind::Set,
+            _ => Kind::String,
+        },
         Body::Object(value) => value.kind(),
     }
 }
@@ -134,5 +173,7 @@ pub fn encoding_of(entry: EntryRef<'_, Value>) -> &'static str {
     match kind_of(entry) {
         Kind::String => string::encoding(entry),
         Kind::List => list::encoding(entry),
+        Kind::Hash => hash::encoding(entry),
+        Kind::Set => set::encoding(entry),
     }
 }

@@ -1,9 +1,9 @@
 //! Keys: walking over them, and drawing one at random.
 
 use crate::base::glob::{CaseFold, matches};
-use crate::base::number::{Digits, parse_u64, write_i64};
-use crate::command::options::{integer, is};
-use crate::command::{Categories, CmdError, Ctx, Flags, Group, Options, Outcome, Spec};
+use crate::command::options::is;
+use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_scan};
+use crate::command::{Categories, Ctx, Flags, Group, Outcome, Spec};
 use crate::keyspace::{Db, Entry};
 use crate::resp::Args;
 use crate::value::kind_of;
@@ -48,11 +48,7 @@ pub const SPECS: &[Spec] = &[
         .history(&[("6.0.0", "`TYPE`.")]),
 ];
 
-/// Keys that a call of SCAN looks at when it is not told how many.
-const COUNT_DEFAULT: u64 = 10;
-/// Places that a call of SCAN looks into for each key it shall look at, full or empty.
-const STEPS_PER_KEY: u64 = 10;
-/// The least number of places: a small database is done in one call.
+/// Places that a call of SCAN looks into at least: a small database is done in one call.
 const STEPS_MIN: u64 = 128;
 /// Draws that may hit expired keys before RANDOMKEY walks instead.
 const DRAWS: usize = 100;
@@ -123,143 +119,32 @@ fn randomkey(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Which keys SCAN shows.
-struct Filter<'a> {
-    pattern: Option<&'a [u8]>,
-    kind: Option<&'a [u8]>,
-    count: u64,
-}
-
-impl<'a> Filter<'a> {
-    fn read(args: &Args<'a>) -> Result<Self, CmdError> {
-        let mut found = Self {
-            pattern: None,
-            kind: None,
-            count: COUNT_DEFAULT,
-        };
-        let mut options = Options::from(args, 2);
-        while let Some(word) = options.next() {
-            if is(word, "count") && options.left() > 0 {
-                let count = u64::try_from(integer(options.value()?)?).unwrap_or(0);
-                if count == 0 {
-                    return Err(CmdError::Syntax);
-                }
-                found.count = count;
-            } else if is(word, "match") && options.left() > 0 {
-                found.pattern = Some(options.value()?).filter(|pattern| *pattern != b"*");
-            } else if is(word, "type") && options.left() > 0 {
-                found.kind = Some(options.value()?);
-            } else if is(word, "novalues") {
-                return Err(CmdError::fixed(
-                    "ERR NOVALUES option can only be used in HSCAN",
-                ));
-            } else {
-                return Err(CmdError::Syntax);
-            }
-        }
-        Ok(found)
-    }
-
-    fn takes_name(&self, key: &[u8]) -> bool {
-        self.pattern
-            .is_none_or(|pattern| matches(pattern, key, CaseFold::Sensitive))
-    }
-
-    /// Asking for a type is a lookup, as real servers count.
-    fn takes_kind(&self, db: &Db, entry: Entry<'_>) -> bool {
-        let Some(kind) = self.kind else { return true };
-        db.count_lookup(true);
-        is(kind, kind_of(entry).name())
-    }
-}
-
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 ///
 /// Replies: the next cursor, "0" at the end, and an array of keys. A key that is there from the
 /// first call to the last is shown at least once.
 fn scan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let mut cursor = cursor_of(args.get(1))?;
-    let filter = Filter::read(args)?;
+    let cursor = cursor_of(args.get(1))?;
+    let options = ScanOptions::read(args, 2, ScanOf::Keys)?;
     let db = ctx.keyspace.peek_db(ctx.db);
     let start = ctx.reply.position();
-    let (mut seen, mut shown) = (0, 0);
-    let mut steps = filter.count.saturating_mul(STEPS_PER_KEY).max(STEPS_MIN);
-    loop {
-        cursor = db.scan(cursor, &mut |entry| {
-            seen += 1;
-            let is_shown = filter.takes_name(entry.key()) && filter.takes_kind(db, entry);
-            if is_shown {
+    let mut shown = 0;
+    let cursor = options.walk(cursor, STEPS_MIN, |cursor, seen| {
+        db.scan(cursor, &mut |entry| {
+            *seen += 1;
+            if options.shows(entry.key()) && is_of_kind(db, entry, options.kind) {
                 ctx.reply.bulk(entry.key());
                 shown += 1;
             }
-        });
-        steps -= 1;
-        if cursor == 0 || seen >= filter.count || steps == 0 {
-            break;
-        }
-    }
-    // What comes first is known last.
-    let digits = Digits::of_u64(cursor);
-    let mut head = b"*2\r\n$".to_vec();
-    write_i64(
-        &mut head,
-        i64::try_from(digits.as_bytes().len()).unwrap_or(0),
-    );
-    head.extend_from_slice(b"\r\n");
-    head.extend_from_slice(digits.as_bytes());
-    head.extend_from_slice(b"\r\n");
-    ctx.reply.array_since(start, shown);
-    ctx.reply.insert(start, &head);
+        })
+    });
+    reply_scan(&mut ctx.reply, start, cursor, shown);
     Ok(())
 }
 
-/// The cursor that `word` spells: a number, spaces and a plus before it passed over.
-fn cursor_of(word: &[u8]) -> Result<u64, CmdError> {
-    let digits = word.trim_ascii_start();
-    let digits = digits.strip_prefix(b"+").unwrap_or(digits);
-    let significant = digits
-        .iter()
-        .position(|byte| *byte != b'0')
-        .unwrap_or(digits.len());
-    match (&digits[significant..], digits) {
-        (_, []) => Err(CmdError::InvalidCursor),
-        ([], _) => Ok(0),
-        (number, _) => parse_u64(number).ok_or(CmdError::InvalidCursor),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_are_numbers_with_some_tolerance() {
-        for (word, cursor) in [
-            ("0", 0),
-            ("00", 0),
-            (" 12", 12),
-            ("+7", 7),
-            ("007", 7),
-            ("18446744073709551615", u64::MAX),
-        ] {
-            assert_eq!(cursor_of(word.as_bytes()), Ok(cursor), "{word}");
-        }
-        for word in [
-            "",
-            " ",
-            "+",
-            "-1",
-            "1x",
-            "0x0",
-            "18446744073709551616",
-            "1 ",
-            "++1",
-        ] {
-            assert_eq!(
-                cursor_of(word.as_bytes()),
-                Err(CmdError::InvalidCursor),
-                "{word}"
-            );
-        }
-    }
+/// Asking for a type is a lookup, as real servers count.
+fn is_of_kind(db: &Db, entry: Entry<'_>, kind: Option<&[u8]>) -> bool {
+    let Some(kind) = kind else { return true };
+    db.count_lookup(true);
+    is(kind, kind_of(entry).name())
 }

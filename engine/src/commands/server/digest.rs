@@ -2,9 +2,11 @@
 
 use crate::base::DbIndex;
 use crate::keyspace::{Db, Entry, Keyspace};
+use crate::value::hash::HashRef;
 use crate::value::list::ListRef;
+use crate::value::set::SetRef;
 use crate::value::string::Text;
-use crate::value::{Kind, kind_of, with_text};
+use crate::value::{Item, Kind, kind_of, with_text};
 use sha1_smol::Sha1;
 
 /// A digest; zeros stand for nothing at all.
@@ -15,6 +17,18 @@ fn add(sum: &mut Digest, other: Digest) {
     for (byte, other) in sum.iter_mut().zip(other) {
         *byte ^= other;
     }
+}
+
+/// The digest of parts that belong together, of a value without an order.
+fn of_parts(parts: &[Item<'_>]) -> Digest {
+    let mut sha = Sha1::new();
+    for part in parts {
+        with_text(*part, |text| {
+            sha.update(&(text.len() as u64).to_le_bytes());
+            sha.update(text);
+        });
+    }
+    sha.digest().bytes()
 }
 
 /// The digest of a record's value and deadline, and of `prefix`.
@@ -37,6 +51,23 @@ fn digest(prefix: &[&[u8]], entry: Entry<'_>) -> Digest {
                 return Digest::default();
             };
             list.range(0..list.len(), |item| with_text(item, &mut feed));
+        }
+        Kind::Hash => {
+            let mut sum = Digest::default();
+            if let Some(hash) = HashRef::of(entry) {
+                hash.each(|field, value| add(&mut sum, of_parts(&[field, value])));
+            }
+            feed(&sum);
+        }
+        Kind::Set => {
+            let mut sum = Digest::default();
+            if let Some(set) = SetRef::of(entry) {
+                set.visit(|member| {
+                    add(&mut sum, of_parts(&[member]));
+                    true
+                });
+            }
+            feed(&sum);
         }
     }
     feed(&entry.deadline().unwrap_or(0).to_le_bytes());

@@ -1,0 +1,89 @@
+//! Members or fields of a big collection, with the hasher that finds them.
+
+use ahash::RandomState;
+use dovetail_memory::{Fields, Inserted, Shape};
+
+/// A hash table of members, or of fields with their values.
+#[derive(Clone, Debug)]
+pub struct Table {
+    fields: Fields,
+    hasher: RandomState,
+}
+
+impl Table {
+    /// An empty table.
+    pub(super) fn new(shape: Shape, hasher: &RandomState) -> Self {
+        Self {
+            fields: Fields::new(shape),
+            hasher: hasher.clone(),
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// None at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The value of `field`.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
+        self.fields.get(self.hasher.hash_one(field), field)
+    }
+
+    /// Whether `member` is there.
+    #[must_use]
+    #[inline]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.fields.contains(self.hasher.hash_one(member), member)
+    }
+
+    /// Sets `field` to `value`, which members have no use for. Returns whether the field is new.
+    #[inline]
+    pub(super) fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let hasher = &self.hasher;
+        let rehash = |field: &[u8]| hasher.hash_one(field);
+        self.fields.insert(rehash(field), field, value, &rehash) == Inserted::New
+    }
+
+    /// Takes `field` out. Returns whether it was there.
+    #[inline]
+    pub(super) fn remove(&mut self, field: &[u8]) -> bool {
+        self.fields.remove(self.hasher.hash_one(field), field)
+    }
+
+    /// Visits the fields of one step of a walk, with their values. Returns the next cursor, 0 at
+    /// the end. A field that is there from the first step to the last is visited at least once.
+    pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(&[u8], &[u8])) -> u64 {
+        self.fields.scan(cursor, visit)
+    }
+
+    /// A field drawn fairly, with its value; `None` only when there is none.
+    pub fn sample(&self, random: &mut dyn FnMut() -> u64) -> Option<(&[u8], &[u8])> {
+        self.fields.sample(random)
+    }
+
+    /// All fields with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter()
+    }
+
+    /// Bytes of memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.fields.memory()
+    }
+
+    /// Destroys up to `budget` fields and subtracts them from it.
+    pub fn drain(&mut self, budget: &mut u32) {
+        self.fields.drain(budget);
+    }
+}
