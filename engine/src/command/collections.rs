@@ -129,3 +129,33 @@ pub fn wait_deadline(ctx: &Ctx<'_>, word: &[u8]) -> Result<Option<Micros>, CmdEr
     }
     Ok((millis > 0).then(|| ctx.now.monotonic.plus(Micros::from_millis(millis))))
 }
+
+/// How a count asks for random elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draws {
+    /// So many, each drawn from all.
+    Repeated(usize),
+    /// So many different ones.
+    Distinct(usize),
+}
+
+impl Draws {
+    /// What `count` asks for of `len` elements: a negative one draws with repetition.
+    #[must_use]
+    pub fn of(count: i64, len: usize) -> Self {
+        let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        if count >= 0 {
+            Self::Distinct(wanted.min(len))
+        } else {
+            Self::Repeated(if len > 0 { wanted } else { 0 })
+        }
+    }
+
+    /// How many elements there will be.
+    #[must_use]
+    pub fn count(self) -> usize {
+        match self {
+            Self::Repeated(count) | Self::Distinct(count) => count,
+        }
+    }
+}

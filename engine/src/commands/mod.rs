@@ -5,10 +5,12 @@
 
 pub mod client;
 pub mod connection;
+pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sets;
 pub mod strings;
 pub mod transactions;
 
@@ -26,8 +28,14 @@ pub const FAMILIES: &[&[Spec]] = &[
     strings::COUNTER_SPECS,
     strings::EDIT_SPECS,
     strings::LCS_SPECS,
+    hashes::FIELD_SPECS,
+    hashes::COUNTER_SPECS,
+    hashes::WALK_SPECS,
     lists::END_SPECS,
     lists::PLACE_SPECS,
+    sets::MEMBER_SPECS,
+    sets::WALK_SPECS,
+    sets::ALGEBRA_SPECS,
     keys::BASIC_SPECS,
     keys::EXPIRY_SPECS,
     keys::SCAN_SPECS,

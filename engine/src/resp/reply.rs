@@ -241,6 +241,14 @@ impl Reply<'_> {
         self.buf.tail().splice(at..at, head);
     }
 
+    /// The same with the head of a set; RESP2: an array.
+    pub fn set_since(&mut self, at: usize, len: usize) {
+        self.array_since(at, len);
+        if self.is_resp3() {
+            self.buf.tail()[at] = b'~';
+        }
+    }
+
     /// Puts bytes that are part of a reply in front of what was written since `at`.
     pub fn insert(&mut self, at: usize, bytes: &[u8]) {
         self.buf.tail().splice(at..at, bytes.iter().copied());

@@ -2,6 +2,7 @@
 //!
 //! Not here: deadlines of fields.
 
+use super::draw::{self, Passing, Random};
 use super::table::Table;
 use super::{TAG_HASH, Value, item_of, with_text};
 use ahash::RandomState;
@@ -96,10 +97,10 @@ impl<'a> HashRef<'a> {
     }
 
     /// A field drawn fairly, with its value.
-    pub fn sample(self, random: &mut dyn FnMut() -> u64) -> Option<(Item<'a>, Item<'a>)> {
+    pub fn sample(self, random: Random<'_>) -> Option<(Item<'a>, Item<'a>)> {
         match self {
             Self::Small(pack) => {
-                let index = super::draw(self.len(), random)?;
+                let index = draw::index(self.len(), random)?;
                 let at = pack.seek(index * 2);
                 Some((pack.item(at), pack.item(pack.next(at))))
             }
@@ -107,6 +108,28 @@ impl<'a> HashRef<'a> {
                 let (field, value) = table.sample(random)?;
                 Some((Item::Bytes(field), Item::Bytes(value)))
             }
+        }
+    }
+
+    /// Visits `wanted` different fields, drawn fairly, with their values.
+    pub fn choose(
+        self,
+        wanted: usize,
+        random: Random<'_>,
+        mut visit: impl FnMut(Item<'_>, Item<'_>),
+    ) {
+        match self {
+            Self::Small(_) => {
+                let mut passing = Passing::new(wanted, self.len());
+                self.each(|field, value| {
+                    if passing.takes(random) {
+                        visit(field, value);
+                    }
+                });
+            }
+            Self::Large(table) => table.choose(wanted, random, &mut |field, value| {
+                visit(Item::Bytes(field), Item::Bytes(value));
+            }),
         }
     }
 }

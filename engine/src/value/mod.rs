@@ -4,6 +4,7 @@
 //! compact forms of the other types, which the record's tag tells apart. Everything else is a boxed
 //! object behind it.
 
+pub mod draw;
 pub mod hash;
 pub mod list;
 pub mod set;
@@ -43,13 +44,6 @@ pub fn with_text<R>(item: Item<'_>, with: impl FnOnce(&[u8]) -> R) -> R {
         Item::Int(value) => with(Digits::of(value).as_bytes()),
         Item::Bytes(bytes) => with(bytes),
     }
-}
-
-/// An index below `len`, drawn fairly enough: a bias of less than `len` in 2^64.
-#[must_use]
-pub fn draw(len: usize, random: &mut dyn FnMut() -> u64) -> Option<usize> {
-    let wide = u128::from(random()) * len as u128;
-    usize::try_from(wide >> 64).ok().filter(|_| len > 0)
 }
 
 /// The types of values, as TYPE names them.

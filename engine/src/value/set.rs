@@ -1,5 +1,6 @@
 //! Sets: sorted integers or a listpack in the key's record, or a table of their own.
 
+use super::draw::{self, Passing, Random};
 use super::table::Table;
 use super::{TAG_SET_INTS, TAG_SET_PACK, Value, item_of, with_text};
 use crate::base::number::Digits;
@@ -75,14 +76,24 @@ impl<'a> SetRef<'a> {
     pub fn contains(self, member: &[u8]) -> bool {
         match self {
             Self::Large(table) => table.contains(member),
-            _ => self.contains_item(item_of(member)),
+            _ => self.has(item_of(member)),
         }
     }
 
-    /// Whether `member` is there.
+    /// Whether `member`, that another set has shown, in whatever form, is there.
     #[must_use]
     #[inline]
     pub fn contains_item(self, member: Item<'_>) -> bool {
+        match (self, member) {
+            (Self::Large(table), _) => with_text(member, |text| table.contains(text)),
+            (_, Item::Bytes(text)) => self.has(item_of(text)),
+            (_, Item::Int(_)) => self.has(member),
+        }
+    }
+
+    /// Whether `member`, which is an integer if it spells one, is there.
+    #[inline]
+    fn has(self, member: Item<'_>) -> bool {
         match (self, member) {
             (Self::Ints(ints), Item::Int(value)) => ints.contains(value),
             (Self::Ints(_), Item::Bytes(_)) => false,
@@ -106,18 +117,33 @@ impl<'a> SetRef<'a> {
     }
 
     /// A member drawn fairly.
-    pub fn sample(self, random: &mut dyn FnMut() -> u64) -> Option<Item<'a>> {
+    pub fn sample(self, random: Random<'_>) -> Option<Item<'a>> {
         match self {
             Self::Ints(ints) => {
-                let index = super::draw(ints.len(), random)?;
+                let index = draw::index(ints.len(), random)?;
                 Some(Item::Int(ints.get(index)))
             }
             Self::Small(pack) => {
-                let index = super::draw(pack.len(), random)?;
+                let index = draw::index(pack.len(), random)?;
                 Some(pack.item(pack.seek(index)))
             }
             Self::Large(table) => table.sample(random).map(|(member, _)| Item::Bytes(member)),
         }
+    }
+
+    /// Visits `wanted` different members, drawn fairly.
+    pub fn choose(self, wanted: usize, random: Random<'_>, mut visit: impl FnMut(Item<'_>)) {
+        if let Self::Large(table) = self {
+            table.choose(wanted, random, &mut |member, _| visit(Item::Bytes(member)));
+            return;
+        }
+        let mut passing = Passing::new(wanted, self.len());
+        self.visit(|member| {
+            if passing.takes(random) {
+                visit(member);
+            }
+            true
+        });
     }
 }
 
@@ -166,8 +192,24 @@ impl<'l> Builder<'l> {
         self.len() == 0
     }
 
+    /// Adds a member that another set has shown, in whatever form. Returns whether it is new.
+    pub fn add_item(&mut self, member: Item<'_>) -> bool {
+        match member {
+            Item::Bytes(text) => self.add(item_of(text)),
+            Item::Int(_) => self.add(member),
+        }
+    }
+
+    /// Removes a member that another set has shown, in whatever form, if it is there.
+    pub fn remove_item(&mut self, member: Item<'_>) {
+        match member {
+            Item::Bytes(text) => self.remove(item_of(text)),
+            Item::Int(_) => self.remove(member),
+        }
+    }
+
     /// Adds a member. Returns whether it is new.
-    pub fn add(&mut self, member: Item<'_>) -> bool {
+    fn add(&mut self, member: Item<'_>) -> bool {
         let limits = self.limits;
         let next = match (&mut self.form, member) {
             (Form::Large(table), _) => {
@@ -181,7 +223,7 @@ impl<'l> Builder<'l> {
                 return is_new;
             }
             (Form::Small(pack), _) => {
-                if SetRef::Small(Listpack::new(pack)).contains_item(member) {
+                if SetRef::Small(Listpack::new(pack)).has(member) {
                     return false;
                 }
                 if fits(Listpack::new(pack), member, limits) {
@@ -196,8 +238,7 @@ impl<'l> Builder<'l> {
         self.add(member)
     }
 
-    /// Removes a member that is there.
-    pub fn remove(&mut self, member: Item<'_>) {
+    fn remove(&mut self, member: Item<'_>) {
         match (&mut self.form, member) {
             (Form::Ints(ints), Item::Int(value)) => {
                 intset::remove(ints, value);
@@ -329,7 +370,7 @@ pub fn add_one(entry: &mut EntryMut<'_, Value>, member: &[u8], limits: &Limits) 
     match SetRef::of(entry.as_ref()) {
         Some(SetRef::Small(pack)) => {
             let item = item_of(member);
-            if SetRef::Small(pack).contains_item(item) {
+            if SetRef::Small(pack).has(item) {
                 return false;
             }
             if fits(pack, item, limits) {

@@ -1,7 +1,12 @@
 //! Members or fields of a big collection, with the hasher that finds them.
 
+use super::draw::{Passing, Random};
+use crate::base::map::Set;
 use ahash::RandomState;
 use dovetail_memory::{Fields, Inserted, Shape};
+
+/// When at least one in so many is wanted, all pass by; else they are drawn one by one.
+const DRAWS_PER_PASS: usize = 4;
 
 /// A hash table of members, or of fields with their values.
 #[derive(Clone, Debug)]
@@ -67,8 +72,37 @@ impl Table {
     }
 
     /// A field drawn fairly, with its value; `None` only when there is none.
-    pub fn sample(&self, random: &mut dyn FnMut() -> u64) -> Option<(&[u8], &[u8])> {
+    pub fn sample(&self, random: Random<'_>) -> Option<(&[u8], &[u8])> {
         self.fields.sample(random)
+    }
+
+    /// Visits `wanted` different fields, drawn fairly, with their values.
+    ///
+    /// # Cost
+    /// O(`wanted`), whatever there is.
+    pub(super) fn choose(
+        &self,
+        wanted: usize,
+        random: Random<'_>,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) {
+        if wanted.saturating_mul(DRAWS_PER_PASS) >= self.len() {
+            let mut passing = Passing::new(wanted, self.len());
+            for (field, value) in self.iter() {
+                if passing.takes(random) {
+                    visit(field, value);
+                }
+            }
+            return;
+        }
+        let mut seen: Set<&[u8]> = Set::with_hasher(self.hasher.clone());
+        while seen.len() < wanted
+            && let Some((field, value)) = self.sample(random)
+        {
+            if seen.insert(field) {
+                visit(field, value);
+            }
+        }
     }
 
     /// All fields with their values.
