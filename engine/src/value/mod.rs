@@ -6,15 +6,19 @@
 
 pub mod list;
 pub mod string;
+pub mod zset;
 
 use crate::base::number::{Digits, parse_i64};
 use bytes::Bytes;
 pub use dovetail_memory::listpack::Item;
 use dovetail_memory::{Body, EntryRef};
 use list::List;
+use zset::Zset;
 
 /// The record's tag of a list.
 pub const TAG_LIST: u8 = 2;
+/// The record's tag of a sorted set.
+pub const TAG_ZSET: u8 = 6;
 
 /// `word` as an element of a listpack.
 #[must_use]
@@ -42,11 +46,13 @@ pub enum Kind {
     String,
     /// Elements in an order of their own.
     List,
+    /// Members in the order of their scores.
+    SortedSet,
 }
 
 impl Kind {
     /// Every type that exists here.
-    pub const ALL: &[Self] = &[Self::String, Self::List];
+    pub const ALL: &[Self] = &[Self::String, Self::List, Self::SortedSet];
 
     /// The word that TYPE answers.
     #[must_use]
@@ -54,6 +60,7 @@ impl Kind {
         match self {
             Self::String => "string",
             Self::List => "list",
+            Self::SortedSet => "zset",
         }
     }
 }
@@ -65,6 +72,8 @@ pub enum Value {
     String(Bytes),
     /// A long list.
     List(Box<List>),
+    /// A large sorted set.
+    Zset(Box<Zset>),
 }
 
 impl Value {
@@ -74,6 +83,7 @@ impl Value {
         match self {
             Self::String(_) => Kind::String,
             Self::List(_) => Kind::List,
+            Self::Zset(_) => Kind::SortedSet,
         }
     }
 
@@ -83,6 +93,7 @@ impl Value {
         match self {
             Self::String(bytes) => bytes.len() + size_of::<Self>(),
             Self::List(list) => list.memory() + size_of::<Self>(),
+            Self::Zset(zset) => zset.memory() + size_of::<Self>(),
         }
     }
 
@@ -92,6 +103,7 @@ impl Value {
         match self {
             Self::String(bytes) => usize::from(!bytes.is_empty()),
             Self::List(list) => list.nodes(),
+            Self::Zset(zset) => zset.len(),
         }
     }
 
@@ -104,6 +116,7 @@ impl Value {
                 *budget -= 1;
             }
             Self::List(list) => list.drain(budget),
+            Self::Zset(zset) => zset.drain(budget),
         }
     }
 
@@ -113,6 +126,7 @@ impl Value {
         match self {
             Self::String(bytes) => Self::String(bytes.clone()),
             Self::List(list) => Self::List(list.clone()),
+            Self::Zset(zset) => Self::Zset(zset.clone()),
         }
     }
 }
@@ -123,6 +137,7 @@ impl Value {
 pub fn kind_of(entry: EntryRef<'_, Value>) -> Kind {
     match entry.body() {
         Body::Bytes(_) if entry.tag() == TAG_LIST => Kind::List,
+        Body::Bytes(_) if entry.tag() == TAG_ZSET => Kind::SortedSet,
         Body::Int(_) | Body::Bytes(_) => Kind::String,
         Body::Object(value) => value.kind(),
     }
@@ -134,5 +149,6 @@ pub fn encoding_of(entry: EntryRef<'_, Value>) -> &'static str {
     match kind_of(entry) {
         Kind::String => string::encoding(entry),
         Kind::List => list::encoding(entry),
+        Kind::SortedSet => zset::encoding(entry),
     }
 }

@@ -4,6 +4,7 @@ use crate::base::DbIndex;
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::value::list::ListRef;
 use crate::value::string::Text;
+use crate::value::zset::ZsetRef;
 use crate::value::{Kind, kind_of, with_text};
 use sha1_smol::Sha1;
 
@@ -37,6 +38,17 @@ fn digest(prefix: &[&[u8]], entry: Entry<'_>) -> Digest {
                 return Digest::default();
             };
             list.range(0..list.len(), |item| with_text(item, &mut feed));
+        }
+        Kind::SortedSet => {
+            let Some(zset) = ZsetRef::of(entry) else {
+                return Digest::default();
+            };
+            // The two zeros are one score. The order is the same for equal members and scores.
+            zset.visit(&mut |member, score| {
+                with_text(member, &mut feed);
+                feed(&(score + 0.0).to_le_bytes());
+                true
+            });
         }
     }
     feed(&entry.deadline().unwrap_or(0).to_le_bytes());
