@@ -132,7 +132,11 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("config", 10, &["bytes"]),
     // The joint, and what a key can hold.
     layer("seam", 20, &["bytes", "dovetail_memory"]),
-    layer("value", 20, &["ahash", "bytes", "dovetail_memory", "memchr"]),
+    layer(
+        "value",
+        20,
+        &["ahash", "bytes", "dovetail_memory", "memchr"],
+    ),
     // Values to and from foreign bytes.
     layer("codec", 25, &["bytes", "dovetail_memory", "memchr"]),
     // Where keys live.

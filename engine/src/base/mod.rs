@@ -1,5 +1,6 @@
 //! Things that know nothing of Redis: time, names of connections, numbers, patterns, chance.
 
+pub mod double;
 pub mod endpoint;
 pub mod extended;
 pub mod glob;

@@ -1,4 +1,4 @@
-//! Integers and doubles to and from bytes, by Redis's rules.
+//! Integers to and from bytes, by Redis's rules, and plain doubles from bytes.
 
 /// Longest text of a 64-bit integer.
 pub const I64_TEXT_MAX: usize = 20;
@@ -114,37 +114,6 @@ pub fn write_i64(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(Digits::of(value).as_bytes());
 }
 
-/// The shortest text that reads back as `value`: integral values without a fraction, exponents
-/// from 10^17 on and below 10^-4, `inf`, `-inf` and `nan` by name.
-#[must_use]
-pub fn double_text(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 {
-            "inf".to_owned()
-        } else {
-            "-inf".to_owned()
-        };
-    }
-    if value == 0.0 {
-        return if value.is_sign_negative() {
-            "-0".to_owned()
-        } else {
-            "0".to_owned()
-        };
-    }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-5..21).contains(&exponent) {
-        return format!("{value}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{}", exponent.abs())
-}
-
 /// The double that `text` spells, as Redis reads scores and increments: decimal, exponent, hex
 /// floats are not accepted, `inf` and `infinity` in any case are; NaN and surrounding spaces are not.
 #[must_use]
@@ -180,21 +149,6 @@ mod tests {
         }
         assert_eq!(parse_u64(b"18446744073709551615"), Some(u64::MAX));
         assert_eq!(parse_u64(b"18446744073709551616"), None);
-    }
-
-    #[test]
-    fn doubles_print_short() {
-        for (value, text) in [
-            (3.0, "3"),
-            (0.1, "0.1"),
-            (-1.5, "-1.5"),
-            (1e21, "1e+21"),
-            (1e-7, "1e-7"),
-            (f64::INFINITY, "inf"),
-            (2.5, "2.5"),
-        ] {
-            assert_eq!(double_text(value), text);
-        }
     }
 
     proptest! {

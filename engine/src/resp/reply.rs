@@ -4,7 +4,8 @@
 //! stand-in that real servers send is written.
 
 use super::buf::ReplyBuf;
-use crate::base::number::{double_text, write_i64};
+use crate::base::double::DoubleText;
+use crate::base::number::write_i64;
 use bytes::Bytes;
 
 /// The protocol version of a connection.
@@ -195,10 +196,10 @@ impl Reply<'_> {
 
     /// A double; RESP2: a bulk string.
     pub fn double(&mut self, value: f64) {
-        let text = double_text(value);
+        let text = DoubleText::of(value);
         match self.protocol {
             Protocol::Resp2 => self.bulk(text.as_bytes()),
-            Protocol::Resp3 => self.line(b',', &text),
+            Protocol::Resp3 => self.line(b',', text.as_bytes()),
         }
     }
 
@@ -215,7 +216,7 @@ impl Reply<'_> {
     pub fn big_number(&mut self, digits: &str) {
         match self.protocol {
             Protocol::Resp2 => self.bulk(digits.as_bytes()),
-            Protocol::Resp3 => self.line(b'(', digits),
+            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
         }
     }
 
@@ -260,10 +261,10 @@ impl Reply<'_> {
         self.buf.tail().len()
     }
 
-    fn line(&mut self, kind: u8, text: &str) {
+    fn line(&mut self, kind: u8, text: &[u8]) {
         let out = self.buf.tail();
         out.push(kind);
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(text);
         out.extend_from_slice(b"\r\n");
     }
 }

@@ -10,6 +10,7 @@ pub mod list;
 pub mod set;
 pub mod string;
 pub mod table;
+pub mod zset;
 
 use crate::base::number::{Digits, parse_i64};
 use bytes::Bytes;
@@ -17,6 +18,7 @@ pub use dovetail_memory::listpack::Item;
 use dovetail_memory::{Body, EntryRef};
 use list::List;
 use table::Table;
+use zset::Zset;
 
 /// The record's tag of a list.
 pub const TAG_LIST: u8 = 2;
@@ -26,6 +28,8 @@ pub const TAG_HASH: u8 = 3;
 pub const TAG_SET_INTS: u8 = 4;
 /// The record's tag of any other set.
 pub const TAG_SET_PACK: u8 = 5;
+/// The record's tag of a sorted set.
+pub const TAG_ZSET: u8 = 6;
 
 /// `word` as an element of a listpack.
 #[must_use]
@@ -57,11 +61,19 @@ pub enum Kind {
     Hash,
     /// Members.
     Set,
+    /// Members in the order of their scores.
+    SortedSet,
 }
 
 impl Kind {
     /// Every type that exists here.
-    pub const ALL: &[Self] = &[Self::String, Self::List, Self::Hash, Self::Set];
+    pub const ALL: &[Self] = &[
+        Self::String,
+        Self::List,
+        Self::Hash,
+        Self::Set,
+        Self::SortedSet,
+    ];
 
     /// The word that TYPE answers.
     #[must_use]
@@ -71,6 +83,7 @@ impl Kind {
             Self::List => "list",
             Self::Hash => "hash",
             Self::Set => "set",
+            Self::SortedSet => "zset",
         }
     }
 }
@@ -86,6 +99,8 @@ pub enum Value {
     Hash(Box<Table>),
     /// A big set.
     Set(Box<Table>),
+    /// A large sorted set.
+    Zset(Box<Zset>),
 }
 
 impl Value {
@@ -97,6 +112,7 @@ impl Value {
             Self::List(_) => Kind::List,
             Self::Hash(_) => Kind::Hash,
             Self::Set(_) => Kind::Set,
+            Self::Zset(_) => Kind::SortedSet,
         }
     }
 
@@ -107,6 +123,7 @@ impl Value {
             Self::String(bytes) => bytes.len() + size_of::<Self>(),
             Self::List(list) => list.memory() + size_of::<Self>(),
             Self::Hash(table) | Self::Set(table) => table.memory() + size_of::<Self>(),
+            Self::Zset(zset) => zset.memory() + size_of::<Self>(),
         }
     }
 
@@ -117,6 +134,7 @@ impl Value {
             Self::String(bytes) => usize::from(!bytes.is_empty()),
             Self::List(list) => list.nodes(),
             Self::Hash(table) | Self::Set(table) => table.len(),
+            Self::Zset(zset) => zset.len(),
         }
     }
 
@@ -130,6 +148,7 @@ impl Value {
             }
             Self::List(list) => list.drain(budget),
             Self::Hash(table) | Self::Set(table) => table.drain(budget),
+            Self::Zset(zset) => zset.drain(budget),
         }
     }
 
@@ -141,6 +160,7 @@ impl Value {
             Self::List(list) => Self::List(list.clone()),
             Self::Hash(table) => Self::Hash(table.clone()),
             Self::Set(table) => Self::Set(table.clone()),
+            Self::Zset(zset) => Self::Zset(zset.clone()),
         }
     }
 }
@@ -155,6 +175,7 @@ pub fn kind_of(entry: EntryRef<'_, Value>) -> Kind {
             TAG_LIST => Kind::List,
             TAG_HASH => Kind::Hash,
             TAG_SET_INTS | TAG_SET_PACK => Kind::Set,
+            TAG_ZSET => Kind::SortedSet,
             _ => Kind::String,
         },
         Body::Object(value) => value.kind(),
@@ -169,5 +190,6 @@ pub fn encoding_of(entry: EntryRef<'_, Value>) -> &'static str {
         Kind::List => list::encoding(entry),
         Kind::Hash => hash::encoding(entry),
         Kind::Set => set::encoding(entry),
+        Kind::SortedSet => zset::encoding(entry),
     }
 }

@@ -6,6 +6,7 @@ use crate::value::hash::HashRef;
 use crate::value::list::ListRef;
 use crate::value::set::SetRef;
 use crate::value::string::Text;
+use crate::value::zset::ZsetRef;
 use crate::value::{Item, Kind, kind_of, with_text};
 use sha1_smol::Sha1;
 
@@ -68,6 +69,17 @@ fn digest(prefix: &[&[u8]], entry: Entry<'_>) -> Digest {
                 });
             }
             feed(&sum);
+        }
+        Kind::SortedSet => {
+            let Some(zset) = ZsetRef::of(entry) else {
+                return Digest::default();
+            };
+            // The two zeros are one score. The order is the same for equal members and scores.
+            zset.visit(&mut |member, score| {
+                with_text(member, &mut feed);
+                feed(&(score + 0.0).to_le_bytes());
+                true
+            });
         }
     }
     feed(&entry.deadline().unwrap_or(0).to_le_bytes());
