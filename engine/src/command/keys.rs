@@ -103,7 +103,7 @@ pub fn keys_of(spec: &Spec, args: &Args<'_>) -> Result<Vec<KeyWord>, KeysError> 
 fn begin_of(keys: &Keys, args: &Args<'_>) -> Option<usize> {
     match keys.begin {
         Begin::Index(index) => Some(usize::from(index)).filter(|index| *index < args.len()),
-        Begin::Keyword(word, from) => {
+        Begin::Keyword(word, from) | Begin::Untold(word, from) => {
             let is_keyword = |index: &usize| args.get(*index).eq_ignore_ascii_case(word.as_bytes());
             let at = if from >= 0 {
                 let mut forward = usize::from(from.unsigned_abs())..args.len();

@@ -226,6 +226,8 @@ pub enum Begin {
     Index(u16),
     /// Behind this keyword, looked for from this word on (from the end when negative).
     Keyword(&'static str, i16),
+    /// The same, but what is told of the command says that it cannot be told, as real servers do.
+    Untold(&'static str, i16),
     /// Cannot be told.
     Unknown,
 }
@@ -347,6 +349,26 @@ impl Keys {
             flags,
             begin: Begin::Keyword(keyword, from),
             find,
+            notes: "",
+        }
+    }
+
+    /// One key behind `keyword`, which is not told of.
+    #[must_use]
+    pub const fn untold(keyword: &'static str, flags: KeyFlags) -> Self {
+        Self {
+            begin: Begin::Untold(keyword, 2),
+            ..Self::after(keyword, 2, flags)
+        }
+    }
+
+    /// Keys that cannot be told.
+    #[must_use]
+    pub const fn unknown(flags: KeyFlags) -> Self {
+        Self {
+            flags,
+            begin: Begin::Unknown,
+            find: Find::Unknown,
             notes: "",
         }
     }

@@ -39,6 +39,7 @@ pub const FAMILIES: &[&[Spec]] = &[
     keys::BASIC_SPECS,
     keys::EXPIRY_SPECS,
     keys::SCAN_SPECS,
+    keys::SORT_SPECS,
     keys::TRANSFER_SPECS,
     keys::OBJECT_SPECS,
     keys::WAIT_SPECS,

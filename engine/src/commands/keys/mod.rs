@@ -4,6 +4,7 @@ mod basic;
 mod expiry;
 mod object;
 mod scan;
+mod sort;
 mod transfer;
 mod wait;
 
@@ -11,17 +12,13 @@ pub use basic::SPECS as BASIC_SPECS;
 pub use expiry::SPECS as EXPIRY_SPECS;
 pub use object::SPECS as OBJECT_SPECS;
 pub use scan::SPECS as SCAN_SPECS;
+pub use sort::SPECS as SORT_SPECS;
 pub use transfer::SPECS as TRANSFER_SPECS;
 pub use wait::SPECS as WAIT_SPECS;
 
 use crate::command::Ctx;
+use crate::command::collections::note_missing;
 use crate::keyspace::{EventClasses, Key};
-
-/// Announces that a read did not find `key`.
-#[inline]
-fn note_missing(ctx: &mut Ctx<'_>, key: &Key<'_>) {
-    ctx.notify(EventClasses::KEY_MISS, "keymiss", key.bytes);
-}
 
 /// Removes a key if it is there, and announces it.
 fn delete(ctx: &mut Ctx<'_>, key: &Key<'_>) -> bool {

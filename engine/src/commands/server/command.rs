@@ -330,10 +330,12 @@ fn describe_keys(reply: &mut Reply<'_>, keys: &Keys) {
             reply.bulk(b"startfrom");
             reply.integer(i64::from(from));
         }
-        Begin::Unknown => write_method(reply, "unknown", &[]),
+        Begin::Untold(..) | Begin::Unknown => write_method(reply, "unknown", &[]),
     }
     reply.bulk(b"find_keys");
+    let is_untold = matches!(keys.begin, Begin::Untold(..));
     match keys.find {
+        _ if is_untold => write_method(reply, "unknown", &[]),
         Find::Range { last, step, limit } => {
             let range = [
                 ("lastkey", last.into()),

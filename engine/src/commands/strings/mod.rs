@@ -16,6 +16,7 @@ pub use lcs::SPECS as LCS_SPECS;
 pub use many::SPECS as MANY_SPECS;
 pub use set::SPECS as SET_SPECS;
 
+use crate::command::collections::note_missing;
 use crate::command::expire::deadline;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::{Deadline, Entry, EventClasses, Key, Stored};
@@ -134,12 +135,6 @@ fn reply_read(ctx: &mut Ctx<'_>, key: &Key<'_>) -> Result<Found, CmdError> {
 fn reply_missing(ctx: &mut Ctx<'_>, key: &Key<'_>) {
     ctx.reply.null();
     note_missing(ctx, key);
-}
-
-/// Announces that a read did not find `key`.
-#[inline]
-fn note_missing(ctx: &mut Ctx<'_>, key: &Key<'_>) {
-    ctx.notify(EventClasses::KEY_MISS, "keymiss", key.bytes);
 }
 
 /// The string in `entry`.
