@@ -16,6 +16,8 @@ use crate::steps::heap_bytes;
 const INLINE_MAX: usize = 128;
 /// The size of a member that is kept as a long string.
 const LONG: u8 = 0xff;
+/// Bytes of the name of one.
+const NAME: u8 = 4;
 const SCORE: usize = size_of::<f64>();
 const LINE: usize = 64;
 /// Lines that are asked for ahead at most: a leaf of short members.
@@ -38,8 +40,8 @@ type Section = fn(&Leaf, Range<usize>) -> &[u8];
 
 /// The member bytes that lie in a block for a member of this size.
 #[inline]
-fn held(size: u8) -> usize {
-    usize::from(if size == LONG { 4 } else { size })
+fn held(size: u8) -> u8 {
+    if size == LONG { NAME } else { size }
 }
 
 /// Compares by score, then bytes; zeros are equal.
@@ -104,17 +106,18 @@ impl Leaf {
     /// Where the member `at` begins in the block; `at` may be the number of members.
     #[inline]
     pub(super) fn offset(&self, at: usize) -> usize {
-        HEAD * self.len()
-            + self.sizes()[..at]
-                .iter()
-                .map(|&size| held(size))
-                .sum::<usize>()
+        // Bytes are summed up many at a time if the sum is not wider than need be.
+        let bodies: u32 = self.sizes()[..at]
+            .iter()
+            .map(|&size| u32::from(held(size)))
+            .sum();
+        HEAD * self.len() + bodies as usize
     }
 
     /// Bytes that the member `at` takes in the block, behind the scores.
     #[inline]
     pub(super) fn held(&self, at: usize) -> usize {
-        held(self.sizes()[at])
+        usize::from(held(self.sizes()[at]))
     }
 
     /// The name of the long string, if the member `at` is one.

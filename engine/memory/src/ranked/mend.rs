@@ -13,6 +13,8 @@ const INNER_MIN: usize = INNER_MAX / 4;
 /// Neighbours with no more than this together become one.
 const LEAF_JOINED: usize = LEAF_MAX * 3 / 4;
 const INNER_JOINED: usize = INNER_MAX * 3 / 4;
+/// What dropping an inner node counts as when members are counted.
+const INNER_WORK: u32 = 16;
 
 impl Tree {
     /// Takes a member out; the leaf may want mending.
@@ -227,13 +229,18 @@ impl Tree {
         }
     }
 
-    /// Drops the last leaf of all, wherever it is in the order; returns how many members it had.
+    /// Drops an inner node while there is one, then a leaf, wherever they are in the order; returns
+    /// how many members that was the work of.
     pub(super) fn drop_last(&mut self) -> u32 {
+        if let Some(cell) = self.inners.take_last() {
+            self.inner_bytes -= cell.as_ref().map_or(0, Inner::bytes);
+            return INNER_WORK;
+        }
         let leaf = self.leaves.take_last().flatten();
         let len = leaf.as_ref().map_or(0, Leaf::len);
         self.block_bytes -= leaf.as_ref().map_or(0, Leaf::bytes);
         self.len -= len;
-        u32::try_from(len).expect("leaves are small")
+        u32::try_from(len + 1).expect("leaves are small")
     }
 
     /// Asserts the invariants of nodes, counts and chain.

@@ -297,16 +297,24 @@ impl Ranked {
     /// Destroys the collection piece by piece until the budget, which counts members, is spent.
     ///
     /// Between the first call and being empty, only `len`, `is_empty`, `memory` and `drain` have a
-    /// meaning; what is empty then may be dropped.
+    /// meaning.
     pub fn drain(&mut self, budget: &mut u32) {
+        if self.is_empty() {
+            return;
+        }
         while *budget > 0 && !self.is_empty() {
-            *budget -= 1;
-            if self.index.len() > 0 {
+            let spent = if self.index.len() > 0 {
                 self.index.drop_last();
-            } else if !self.tree.longs.drop_last() {
-                let members = self.tree.drop_last();
-                *budget = budget.saturating_sub(members);
-            }
+                1
+            } else if self.tree.longs.drop_last() {
+                1
+            } else {
+                self.tree.drop_last()
+            };
+            *budget = budget.saturating_sub(spent);
+        }
+        if self.is_empty() {
+            *self = Self::new();
         }
     }
 

@@ -258,12 +258,15 @@ fn drain(mut ranked: Ranked, budget: u32) -> usize {
     let mut calls = 0;
     while !ranked.is_empty() {
         let before = ranked.len();
-        let mut left = budget;
-        ranked.drain(&mut left);
+        ranked.drain(&mut budget.clone());
         assert!(before - ranked.len() < budget as usize + 64);
         calls += 1;
     }
-    assert!(ranked.memory() < 1 << 20, "the rest is little");
+    if calls > 0 {
+        assert_eq!(ranked.memory(), Ranked::new().memory(), "nothing is left");
+    }
+    assert_eq!(ranked.insert(1, b"a", 1.0, &|_| 1), None);
+    ranked.check(&|_| 1);
     calls
 }
 
