@@ -82,9 +82,17 @@ pub(crate) struct WireArgs {
     #[arg(
         long = "workload",
         value_delimiter = ',',
-        default_value = "ping,get,set,mixed80:20"
+        default_value = "ping,get,set,mixed80:20",
+        default_value_if("commands", clap::builder::ArgPredicate::IsPresent, None)
     )]
     workloads: Vec<String>,
+    /// A command as the workload, such as 'HSET key:__rand__ field __data__', instead of --workload
+    /// unless that is given too; __rand__ is a key's number, __rand:N__ a number below N
+    #[arg(long = "command", value_name = "COMMAND")]
+    commands: Vec<String>,
+    /// A command that is sent once for each of --keys, __key__ counting upwards, before --command
+    #[arg(long = "preload", value_name = "COMMAND", requires = "commands")]
+    preloads: Vec<String>,
     /// Connections; the first value is the base, the others are varied against it
     #[arg(short, long, value_delimiter = ',', default_value = "50")]
     connections: Vec<usize>,
@@ -241,6 +249,15 @@ impl SystemArgs {
 }
 
 impl WireArgs {
+    fn workloads(&self) -> Result<Vec<Workload>> {
+        let mut workloads = parse_workloads(&self.workloads)?;
+        for command in &self.commands {
+            let workload = Workload::of_command(command, &self.preloads);
+            workloads.push(workload.map_err(|text| anyhow!(text))?);
+        }
+        Ok(workloads)
+    }
+
     /// The plan that the options describe.
     ///
     /// # Errors
@@ -259,7 +276,7 @@ impl WireArgs {
         Ok(wire::Plan {
             selection: self.systems.selection(&self.pollers, floor),
             pinning: self.systems.pinning(cores)?,
-            workloads: parse_workloads(&self.workloads)?,
+            workloads: self.workloads()?,
             axes: Axes {
                 connections: self.connections.clone(),
                 pipeline: self.pipeline.clone(),

@@ -19,6 +19,9 @@ use dovetail_engine::seam::poller::{Close, Event, Fault, Patience};
 const ARGS_MAX: usize = 1 << 20;
 const ARG_BYTES_MAX: usize = 512 << 20;
 
+/// Elements of a range, at most.
+const ELEMENTS_MAX: usize = 1 << 16;
+
 /// Reply buffers larger than this are not kept.
 const REPLY_KEPT: usize = 1 << 20;
 
@@ -203,6 +206,7 @@ fn answer_one(
         return Ok(None);
     };
     let (mut name, mut last) = (&bytes[..0], 0);
+    let mut ends = [&bytes[..0]; 2];
     for index in 0..args {
         let Some((length, head)) = header(&bytes[at..], b'$', ARG_BYTES_MAX)? else {
             return Ok(None);
@@ -216,6 +220,7 @@ fn answer_one(
             name = &bytes[from..from + length];
         }
         last = length;
+        ends = [ends[1], &bytes[from..from + length]];
     }
     if name.eq_ignore_ascii_case(b"GET") {
         out.extend_from_slice(bulk_reply);
@@ -232,9 +237,60 @@ fn answer_one(
         out.extend_from_slice(format!("*{}\r\n", args - 1).as_bytes());
         (1..args).for_each(|_| out.extend_from_slice(bulk_reply));
     } else {
-        out.extend_from_slice(b"+OK\r\n");
+        answer_other(name, ends, bulk_reply, out);
     }
     Ok(Some(at))
+}
+
+/// Commands that are answered with one number.
+const NUMBERS: [&[u8]; 7] = [
+    b"LPUSH", b"RPUSH", b"SADD", b"HSET", b"ZADD", b"ZRANK", b"EVAL",
+];
+
+/// Answers what is less frequent; `ends` are the last two arguments.
+fn answer_other(name: &[u8], ends: [&[u8]; 2], bulk_reply: &[u8], out: &mut Vec<u8>) {
+    let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+    let number = |arg: &[u8]| {
+        let text = std::str::from_utf8(arg).ok();
+        text.and_then(|text| text.parse::<usize>().ok())
+    };
+    let [first, last] = ends.map(number);
+    if NUMBERS.iter().any(|other| is(other)) {
+        out.extend_from_slice(b":1\r\n");
+    } else if is(b"HGET") || is(b"LPOP") {
+        out.extend_from_slice(bulk_reply);
+    } else if is(b"LRANGE") || is(b"ZRANGE") || is(b"ZRANGEBYSCORE") {
+        // From index to index; or, after LIMIT 0, so many.
+        let past = if is(b"ZRANGEBYSCORE") { 0 } else { 1 };
+        let count = last.zip(first).map_or(0, |(last, first)| {
+            (last + past).saturating_sub(first).min(ELEMENTS_MAX)
+        });
+        out.extend_from_slice(format!("*{count}\r\n").as_bytes());
+        (0..count).for_each(|_| out.extend_from_slice(bulk_reply));
+    } else {
+        out.extend_from_slice(b"+OK\r\n");
+    }
+}
+
+/// Whether replies to the command have the shape and the size of a server's; elements are as long
+/// as the last value of a SET.
+pub(crate) fn answers(name: &[u8]) -> bool {
+    let others: [&[u8]; 12] = [
+        b"GET",
+        b"SET",
+        b"PING",
+        b"INCR",
+        b"MSET",
+        b"MGET",
+        b"PUBLISH",
+        b"HGET",
+        b"LPOP",
+        b"LRANGE",
+        b"ZRANGE",
+        b"ZRANGEBYSCORE",
+    ];
+    let mut known = others.iter().chain(&NUMBERS);
+    known.any(|other| name.eq_ignore_ascii_case(other))
 }
 
 /// The number of a header line and the line's length; `None` if the line is not complete.

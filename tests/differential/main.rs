@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod arity;
+mod draws;
 mod protocol;
 mod streams;
 mod table;

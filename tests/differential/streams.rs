@@ -77,6 +77,53 @@ fn keyspace_events_are_those_of_the_oracle(stage: &Stage) -> Result<()> {
     fight_with(stage, &options, &[Family::Strings, Family::Keys], 2)
 }
 
+fn lists_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::Lists], 0)
+}
+
+fn hashes_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::Hashes], 0)
+}
+
+fn sets_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::Sets], 0)
+}
+
+fn sorted_sets_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::SortedSets], 0)
+}
+
+fn sorting_answers_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::Sorting], 0)
+}
+
+fn mixed_types_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::Mixed], 0)
+}
+
+fn collections_in_transactions_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    use Family::{Hashes, Keys, Lists, Mixed, Sets, SortedSets, Sorting, Transactions};
+    let all = [
+        Transactions,
+        Keys,
+        Lists,
+        Hashes,
+        Sets,
+        SortedSets,
+        Sorting,
+        Mixed,
+    ];
+    fight(stage, &all, 0)
+}
+
+/// Without misses: SORT looks for its weights in the order of a set, which is none.
+fn events_of_collections_are_those_of_the_oracle(stage: &Stage) -> Result<()> {
+    use Family::{Hashes, Lists, Mixed, Sets, SortedSets, Sorting};
+    let options = [("notify-keyspace-events", "KEAn")];
+    let all = [Lists, Hashes, Sets, SortedSets, Sorting, Mixed];
+    fight_with(stage, &options, &all, 2)
+}
+
 fn everything_together_answers_as_the_oracle_does(stage: &Stage) -> Result<()> {
     use Family::{Connection, Keys, Pubsub, Server, Strings, Transactions};
     fight(
@@ -95,5 +142,13 @@ each_poller!(
     the_server_answers_as_the_oracle_does,
     expiry_answers_as_the_oracle_does,
     keyspace_events_are_those_of_the_oracle,
+    lists_answer_as_the_oracle_does,
+    hashes_answer_as_the_oracle_does,
+    sets_answer_as_the_oracle_does,
+    sorted_sets_answer_as_the_oracle_does,
+    sorting_answers_as_the_oracle_does,
+    mixed_types_answer_as_the_oracle_does,
+    collections_in_transactions_answer_as_the_oracle_does,
+    events_of_collections_are_those_of_the_oracle,
     everything_together_answers_as_the_oracle_does,
 );

@@ -12,6 +12,7 @@ use crate::compare::{exec_mismatch, mismatch};
 use crate::generate::{Command, Plan, Step, words};
 use crate::oracle;
 use crate::process::{Server, tail};
+use crate::scores;
 use crate::stage::Stage;
 use crate::value::{Value, shown};
 
@@ -23,6 +24,18 @@ const SURVEYED: usize = 200;
 const LISTED: usize = 12;
 /// The databases that are walked at the end.
 const DATABASES: u32 = 16;
+
+/// What streams change about encodings, and the values to begin with.
+const THRESHOLDS: [(&str, &str); 8] = [
+    ("hash-max-listpack-entries", "128"),
+    ("hash-max-listpack-value", "64"),
+    ("list-max-listpack-size", "-2"),
+    ("set-max-intset-entries", "512"),
+    ("set-max-listpack-entries", "128"),
+    ("set-max-listpack-value", "64"),
+    ("zset-max-listpack-entries", "128"),
+    ("zset-max-listpack-value", "64"),
+];
 
 /// A subject and an oracle.
 #[derive(Debug)]
@@ -193,6 +206,9 @@ impl Duel {
         for command in ["FLUSHALL", "DEBUG SET-ACTIVE-EXPIRE 0", "CONFIG RESETSTAT"] {
             control.both(&words(command))?;
         }
+        for (name, value) in THRESHOLDS {
+            control.both(&words(&format!("CONFIG SET {name} {value}")))?;
+        }
         for (at, step) in steps.iter().enumerate() {
             *played = at;
             if note(pairs[conn_of(step)].step(at, step)?) {
@@ -241,7 +257,11 @@ impl Pair {
     fn step(&mut self, at: usize, step: &Step) -> Result<Vec<Mismatch>> {
         match step {
             Step::Send { conn, commands } => self.send(at, *conn, commands),
-            Step::Scan { conn, options } => self.scan(at, *conn, options),
+            Step::Scan {
+                conn,
+                head,
+                options,
+            } => self.scan(at, *conn, head, options),
             Step::Drain { conn } => self.drain(at, *conn),
         }
     }
@@ -330,12 +350,19 @@ impl Pair {
         Ok(differ.into_iter().collect())
     }
 
-    fn scan(&mut self, at: usize, conn: usize, options: &[Vec<u8>]) -> Result<Vec<Mismatch>> {
-        let ours = scan_all(&mut self.subject, options)?;
-        let theirs = scan_all(&mut self.oracle, options).context("the oracle")?;
+    fn scan(
+        &mut self,
+        at: usize,
+        conn: usize,
+        head: &[Vec<u8>],
+        options: &[Vec<u8>],
+    ) -> Result<Vec<Mismatch>> {
+        let ours = scan_all(&mut self.subject, head, options)?;
+        let theirs = scan_all(&mut self.oracle, head, options).context("the oracle")?;
+        let (ours, theirs) = (short_pairs(head, ours), short_pairs(head, theirs));
         let differ = (ours != theirs).then(|| Mismatch {
             step: at,
-            command: format!("{conn}> a whole SCAN {}", shown(options)),
+            command: format!("{conn}> a whole {} {}", shown(head), shown(options)),
             got: list(&ours.into_iter().collect::<Vec<_>>()),
             want: list(&theirs.into_iter().collect::<Vec<_>>()),
         });
@@ -351,10 +378,13 @@ impl Pair {
             let (keys, _) = self.both(&words("KEYS *"))?;
             for key in keys.items().unwrap_or_default() {
                 let key = key.bytes().unwrap_or_default().to_vec();
-                let commands: Vec<Command> = ["TYPE", "PTTL", "GET", "OBJECT ENCODING"]
+                let (kind, _) = self.both(&[b"TYPE".to_vec(), key.clone()])?;
+                let (read, rest) = reading(&kind.text());
+                let mut commands: Vec<Command> = ["TYPE", "PTTL", read, "OBJECT ENCODING"]
                     .iter()
                     .map(|name| words(name).into_iter().chain([key.clone()]).collect())
                     .collect();
+                commands[2].extend(rest.iter().map(|word| word.as_bytes().to_vec()));
                 found.extend(self.send(at, 0, &commands)?);
             }
             if !found.is_empty() {
@@ -389,7 +419,18 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The same commands, each sent alone.
+/// The command that shows everything in a key of this type, and what follows the key.
+fn reading(kind: &str) -> (&'static str, &'static [&'static str]) {
+    match kind {
+        "list" => ("LRANGE", &["0", "-1"]),
+        "hash" => ("HGETALL", &[]),
+        "set" => ("SMEMBERS", &[]),
+        "zset" => ("ZRANGE", &["0", "-1", "WITHSCORES"]),
+        _ => ("GET", &[]),
+    }
+}
+
+/// The same commands, each sent alone; but what SPOP leaves behind is deleted together with it.
 fn one_by_one(steps: &[Step]) -> Vec<Step> {
     let alone = |conn: usize, command: &Command| Step::Send {
         conn,
@@ -398,27 +439,49 @@ fn one_by_one(steps: &[Step]) -> Vec<Step> {
     steps
         .iter()
         .flat_map(|step| match step {
-            Step::Send { conn, commands } => commands.iter().map(|c| alone(*conn, c)).collect(),
+            Step::Send { conn, commands } if !commands.iter().any(|c| is_draw(c)) => {
+                commands.iter().map(|c| alone(*conn, c)).collect()
+            }
             other => vec![other.clone()],
         })
         .collect()
 }
 
-/// All keys that a SCAN with these options returns, or its first error.
-fn scan_all(client: &mut Client, options: &[Vec<u8>]) -> Result<BTreeSet<Value>> {
+/// The pairs of a ZSCAN with their scores written alike.
+fn short_pairs(head: &[Vec<u8>], pairs: BTreeSet<Value>) -> BTreeSet<Value> {
+    if !head[0].eq_ignore_ascii_case(b"ZSCAN") {
+        return pairs;
+    }
+    let command = words("ZPOPMIN");
+    let shortened = pairs.iter().map(|pair| scores::short(&command, pair));
+    shortened.collect()
+}
+
+/// All keys, members, or pairs that an iteration with these options returns, or its first error.
+fn scan_all(client: &mut Client, head: &[Vec<u8>], options: &[Vec<u8>]) -> Result<BTreeSet<Value>> {
+    let each = match head[0].to_ascii_uppercase().as_slice() {
+        b"HSCAN" | b"ZSCAN" => 2,
+        _ => 1,
+    };
     let mut found = BTreeSet::new();
     let mut cursor = b"0".to_vec();
     for _ in 0..100_000 {
-        let mut command = vec![b"SCAN".to_vec(), cursor];
+        let mut command = head.to_vec();
+        command.push(cursor);
         command.extend_from_slice(options);
         let reply = client.call(&command)?;
         let Value::Array(page) = &reply else {
             return Ok(BTreeSet::from([reply]));
         };
         let [next, keys] = page.as_slice() else {
-            bail!("SCAN answered {reply}")
+            bail!("{} answered {reply}", shown(&command))
         };
-        found.extend(keys.items().unwrap_or_default());
+        let items = keys.items().unwrap_or_default();
+        if each == 1 {
+            found.extend(items);
+        } else {
+            found.extend(items.chunks(each).map(|pair| Value::Array(pair.to_vec())));
+        }
         cursor = next.bytes().unwrap_or_default().to_vec();
         if cursor == b"0" {
             return Ok(found);
@@ -485,6 +548,10 @@ fn conn_of(step: &Step) -> usize {
     }
 }
 
+fn is_draw(args: &[Vec<u8>]) -> bool {
+    args[0].eq_ignore_ascii_case(b"SPOP")
+}
+
 fn is_listening(args: &[Vec<u8>]) -> bool {
     let name = args[0].to_ascii_uppercase();
     name.ends_with(b"SUBSCRIBE")
@@ -501,7 +568,11 @@ fn describe(step: &Step, out: &mut String) {
             .iter()
             .map(|command| format!("{conn}> {}", shown(command)))
             .collect(),
-        Step::Scan { conn, options } => vec![format!("{conn}> whole SCAN {}", shown(options))],
+        Step::Scan {
+            conn,
+            head,
+            options,
+        } => vec![format!("{conn}> whole {} {}", shown(head), shown(options))],
         Step::Drain { conn } => vec![format!("{conn}> drain")],
     };
     out.push_str(&lines.join("\n"));

@@ -14,6 +14,7 @@ pub mod generate;
 pub mod oracle;
 pub mod process;
 pub mod scope;
+pub mod scores;
 pub mod sim;
 pub mod stage;
 pub mod value;

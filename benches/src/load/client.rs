@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, bail};
 
 use super::keys::{DIGITS, write_digits};
 use super::replies::{Scanner, Tally};
-use super::workload::{COUNTERS, Preload, STRINGS, value};
+use super::request::Request;
+use super::workload::Preload;
 
 /// How long a server may take for one answer before it is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -178,13 +179,12 @@ impl Client {
     }
 }
 
-/// What a server is filled with.
+/// What a server is filled with: one request per key.
 #[derive(Clone, Debug)]
 pub(crate) struct Filling {
-    template: Vec<u8>,
-    key: usize,
+    request: Request,
+    /// Where another number than the key's stands at the end.
     number: Option<usize>,
-    deadline: Option<usize>,
 }
 
 /// Seconds that keys with a time to live have at least; nothing may expire during a measurement.
@@ -193,69 +193,68 @@ const TTL_SECS: u32 = 40_000;
 impl Filling {
     /// Strings of so many bytes.
     pub(crate) fn strings(value_bytes: usize) -> Self {
-        let value = String::from_utf8_lossy(&value(value_bytes)).into_owned();
-        Self::of(STRINGS, &value, None)
+        Self::of("SET key:__key__ __data__", value_bytes)
     }
 
     /// Strings of so many bytes, with a time to live that differs from key to key.
     pub(crate) fn expiring_strings(value_bytes: usize) -> Self {
-        let value = String::from_utf8_lossy(&value(value_bytes)).into_owned();
-        Self::of(STRINGS, &value, Some(TTL_SECS))
+        let mut filling = Self::of(
+            &format!("SET key:__key__ __data__ EX {TTL_SECS}"),
+            value_bytes,
+        );
+        filling.number = Some(filling.request.len() - TTL_SECS.to_string().len() - 2);
+        filling
     }
 
     /// Counters of eight digits, each another number.
     pub(crate) fn counters() -> Self {
-        let mut filling = Self::of(COUNTERS, "10000000", None);
-        filling.number = Some(filling.template.len() - "10000000\r\n".len());
+        let mut filling = Self::of("SET cnt:__key__ 10000000", 0);
+        filling.number = Some(filling.request.len() - "10000000\r\n".len());
         filling
     }
 
-    /// What a kind of preload asks for; `None` if nothing.
-    pub(crate) fn for_preload(preload: Preload, value_bytes: usize) -> Option<Self> {
-        match preload {
-            Preload::Nothing => None,
-            Preload::Strings => Some(Self::strings(value_bytes)),
-            Preload::Counters => Some(Self::counters()),
+    /// What a command says, once per key.
+    ///
+    /// # Panics
+    /// If it is none: tables are tested, and a user's command was parsed with the workload.
+    pub(crate) fn of(text: &str, value_bytes: usize) -> Self {
+        let request = Request::parse(text, value_bytes);
+        Self {
+            request: request.expect("parsed before, or a row of a table"),
+            number: None,
         }
     }
 
-    fn of(prefix: &[u8; 4], value: &str, ttl: Option<u32>) -> Self {
-        let key = format!("{}{}", String::from_utf8_lossy(prefix), "0".repeat(DIGITS));
-        let ttl = ttl.map(|secs| secs.to_string());
-        let mut args = vec!["SET", &key, value];
-        if let Some(ttl) = &ttl {
-            args.extend(["EX", ttl]);
-        }
-        let mut template = Vec::new();
-        encode(&args, &mut template);
-        let key = position(&template, key.as_bytes()) + prefix.len();
-        let deadline = ttl.map(|ttl| template.len() - ttl.len() - 2);
-        Self {
-            template,
-            key,
-            number: None,
-            deadline,
+    /// What a kind of preload asks for, and how often.
+    pub(crate) fn for_preload(preload: &Preload, value_bytes: usize, keys: u32) -> (Self, u32) {
+        match preload {
+            Preload::Strings => (Self::strings(value_bytes), keys),
+            Preload::Counters => (Self::counters(), keys),
+            Preload::Said { text, times } => (Self::of(text, value_bytes), times.unwrap_or(keys)),
         }
     }
 
     fn request_bytes(&self) -> usize {
-        self.template.len()
+        self.request.len()
     }
 
     /// Appends the request that writes key `number`.
     pub(crate) fn write(&self, number: u32, out: &mut Vec<u8>) {
         let base = out.len();
-        out.extend_from_slice(&self.template);
-        let copy = &mut out[base..];
-        write_digits(&mut copy[self.key..], number);
-        let mut digits = [0; DIGITS];
+        self.request.write_numbered(number, out);
+        // The two that write another number than the key's: deadlines of five digits and counters
+        // of eight, which differ from key to key.
         if let Some(at) = self.number {
-            write_digits(&mut digits, 10_000_000 + number % 80_000_000);
-            copy[at..at + 8].copy_from_slice(&digits[DIGITS - 8..]);
-        }
-        if let Some(at) = self.deadline {
-            write_digits(&mut digits, TTL_SECS + number % 50_000);
-            copy[at..at + 5].copy_from_slice(&digits[DIGITS - 5..]);
+            let copy = &mut out[base..];
+            let mut digits = [0; DIGITS];
+            let width = copy.len() - 2 - at;
+            let (least, spread) = if width == 5 {
+                (TTL_SECS, 50_000)
+            } else {
+                (10_000_000, 80_000_000)
+            };
+            write_digits(&mut digits, least + number % spread);
+            copy[at..at + width].copy_from_slice(&digits[DIGITS - width..]);
         }
     }
 }
@@ -266,13 +265,6 @@ pub(crate) fn encode(args: &[&str], out: &mut Vec<u8>) {
     for arg in args {
         out.extend_from_slice(format!("${}\r\n{arg}\r\n", arg.len()).as_bytes());
     }
-}
-
-fn position(haystack: &[u8], needle: &[u8]) -> usize {
-    let found = haystack
-        .windows(needle.len())
-        .position(|window| window == needle);
-    found.expect("the key was encoded a moment ago")
 }
 
 /// The value of one field in the text of `INFO`.

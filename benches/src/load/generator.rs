@@ -112,6 +112,7 @@ impl<P: Poller> Generator<P> {
             ring: Ring::new(
                 &load.workload.requests(load.value_bytes),
                 load.pipeline,
+                load.workload.order,
                 &mut rng,
             ),
             keys: KeyStream::new(distribution, load.keys, load.seed),

@@ -65,6 +65,7 @@ impl FromStr for Distribution {
 #[derive(Clone, Debug)]
 pub(crate) struct KeyStream {
     keys: u32,
+    last: u32,
     source: Source,
 }
 
@@ -90,24 +91,53 @@ impl KeyStream {
                 Source::Pool { draws, at: 0 }
             }
         };
-        Self { keys, source }
+        Self {
+            keys,
+            last: 0,
+            source,
+        }
     }
 
     /// The next key's number.
     #[inline]
     pub(crate) fn next(&mut self) -> u32 {
-        match &mut self.source {
-            Source::Uniform(rng) => {
-                let scaled = (u64::from(rng.random::<u32>()) * u64::from(self.keys)) >> 32;
-                u32::try_from(scaled).expect("a product of two 32-bit numbers shifted by 32")
-            }
+        self.last = match &mut self.source {
+            Source::Uniform(rng) => scale(rng.random(), self.keys),
             Source::Pool { draws, at } => {
                 let draw = draws[*at];
                 *at = if *at + 1 == draws.len() { 0 } else { *at + 1 };
                 draw
             }
-        }
+        };
+        self.last
     }
+
+    /// The number that was drawn last.
+    #[inline]
+    pub(crate) fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// A number below `count`, whatever the number of keys: a field, a member, a score.
+    #[inline]
+    pub(crate) fn below(&mut self, count: u32) -> u32 {
+        self.last = match &mut self.source {
+            Source::Uniform(rng) => scale(rng.random(), count),
+            Source::Pool { draws, at } => {
+                let draw = draws[*at];
+                *at = if *at + 1 == draws.len() { 0 } else { *at + 1 };
+                draw % count.max(1)
+            }
+        };
+        self.last
+    }
+}
+
+/// A uniform draw of 32 bits as a number below `count`.
+#[inline]
+fn scale(draw: u32, count: u32) -> u32 {
+    let scaled = (u64::from(draw) * u64::from(count)) >> 32;
+    u32::try_from(scaled).expect("a product of two 32-bit numbers shifted by 32")
 }
 
 /// Ranks drawn with a closed formula after one sum over all keys.

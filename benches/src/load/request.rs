@@ -5,12 +5,27 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 
 use super::keys::{DIGITS, KEY_BYTES, KeyStream, PREFIX_BYTES, write_digits};
+use super::workload::value;
 
-/// One encoded request and the places of its keys' digits.
+/// Which number is written into a place of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Draw {
+    /// A key's, drawn as the run draws keys; counted upwards in a preload.
+    Key,
+    /// The number drawn last.
+    Last,
+    /// One below so many.
+    Below(u32),
+}
+
+/// Offsets of digits, and which number goes there.
+type Places = Vec<(usize, Draw)>;
+
+/// One encoded request and the places of the digits that are filled in when it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     bytes: Vec<u8>,
-    key_digits: Vec<usize>,
+    digits: Places,
 }
 
 impl Request {
@@ -19,8 +34,68 @@ impl Request {
         let bytes = format!("*{args}\r\n").into_bytes();
         Self {
             bytes,
-            key_digits: Vec::new(),
+            digits: Vec::new(),
         }
+    }
+
+    /// The request that `text` says: words with placeholders, in quotes where they have spaces.
+    ///
+    /// `__key__` becomes a key's number and `__rand:N__` a number below N, `__last__` the
+    /// number before (all with [`DIGITS`] digits), and `__data__` a value of so many bytes;
+    /// `__rand__` is `__key__`, as redis-benchmark's users know it.
+    ///
+    /// # Errors
+    /// In words for the user.
+    pub(crate) fn parse(text: &str, value_bytes: usize) -> Result<Self, String> {
+        let words = words(text)?;
+        if words.is_empty() {
+            return Err("an empty command".to_owned());
+        }
+        let data = String::from_utf8_lossy(&value(value_bytes)).into_owned();
+        let mut request = Self::of(words.len());
+        for word in words {
+            let word = word
+                .replace("__data__", &data)
+                .replace("__rand__", "__key__");
+            let (arg, digits) = fill_in(&word)?;
+            request = request.arg(&arg);
+            let base = request.bytes.len() - 2 - arg.len();
+            let places = digits.into_iter().map(|(at, draw)| (base + at, draw));
+            request.digits.extend(places);
+        }
+        Ok(request)
+    }
+
+    /// The bytes, with `number` as the key's and others made from it: what a preload writes.
+    pub(crate) fn write_numbered(&self, number: u32, out: &mut Vec<u8>) {
+        let base = out.len();
+        out.extend_from_slice(&self.bytes);
+        let copy = &mut out[base..];
+        let mut state = u64::from(number);
+        for &(at, draw) in &self.digits {
+            let drawn = match draw {
+                Draw::Key | Draw::Last => number,
+                Draw::Below(count) => {
+                    state = state
+                        .wrapping_add(1)
+                        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                        .rotate_left(29);
+                    u32::try_from((state >> 33) % u64::from(count)).unwrap_or(0)
+                }
+            };
+            write_digits(&mut copy[at..at + DIGITS], drawn);
+        }
+    }
+
+    /// The command's name.
+    pub(crate) fn name(&self) -> &[u8] {
+        let lines = self.bytes.split(|&byte| byte == b'\n');
+        lines.map(<[u8]>::trim_ascii_end).nth(2).unwrap_or_default()
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Appends a literal argument.
@@ -37,18 +112,62 @@ impl Request {
         self.bytes
             .extend_from_slice(format!("${KEY_BYTES}\r\n").as_bytes());
         self.bytes.extend_from_slice(prefix);
-        self.key_digits.push(self.bytes.len());
+        self.digits.push((self.bytes.len(), Draw::Key));
         self.bytes.extend_from_slice(&[b'0'; DIGITS]);
         self.bytes.extend_from_slice(b"\r\n");
         self
     }
 }
 
+/// The words of a command: parted by spaces, or in double or single quotes.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = match first {
+            '"' | '\'' => rest[1..]
+                .split_once(first)
+                .ok_or_else(|| format!("a quote is open in '{text}'"))?,
+            _ => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+/// A word with zeros for its numbers, and where they are.
+fn fill_in(word: &str) -> Result<(Vec<u8>, Places), String> {
+    let mut arg = Vec::new();
+    let mut digits = Places::new();
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once("__") {
+        arg.extend_from_slice(before.as_bytes());
+        let (name, tail) = after
+            .split_once("__")
+            .ok_or_else(|| format!("'{word}' has an open placeholder"))?;
+        let draw = match name.split_once(':') {
+            None if name == "key" => Draw::Key,
+            None if name == "last" => Draw::Last,
+            Some(("rand", count)) => match count.parse() {
+                Ok(count @ 1..) => Draw::Below(count),
+                _ => return Err(format!("'{count}' is no count")),
+            },
+            _ => return Err(format!("'__{name}__' is no placeholder")),
+        };
+        digits.push((arg.len(), draw));
+        arg.extend_from_slice(&[b'0'; DIGITS]);
+        rest = tail;
+    }
+    arg.extend_from_slice(rest.as_bytes());
+    Ok((arg, digits))
+}
+
 /// Several requests in one piece.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
     bytes: Vec<u8>,
-    key_digits: Vec<usize>,
+    digits: Places,
     requests: u64,
 }
 
@@ -56,8 +175,8 @@ impl Batch {
     fn push(&mut self, request: &Request) {
         let base = self.bytes.len();
         self.bytes.extend_from_slice(&request.bytes);
-        self.key_digits
-            .extend(request.key_digits.iter().map(|at| base + at));
+        self.digits
+            .extend(request.digits.iter().map(|&(at, draw)| (base + at, draw)));
         self.requests += 1;
     }
 
@@ -72,8 +191,13 @@ impl Batch {
         let base = out.len();
         out.extend_from_slice(&self.bytes);
         let copy = &mut out[base..];
-        for &at in &self.key_digits {
-            write_digits(&mut copy[at..at + DIGITS], keys.next());
+        for &(at, draw) in &self.digits {
+            let number = match draw {
+                Draw::Key => keys.next(),
+                Draw::Last => keys.last(),
+                Draw::Below(count) => keys.below(count),
+            };
+            write_digits(&mut copy[at..at + DIGITS], number);
         }
     }
 }
@@ -84,6 +208,15 @@ const RING_BYTES: usize = 256 * 1024;
 /// How many requests a ring of a mixed workload holds at least, so that the shares are exact.
 const RING_REQUESTS: usize = 1000;
 
+/// In which order the requests of a mix follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Shuffled.
+    Drawn,
+    /// One after the other, again and again.
+    AsGiven,
+}
+
 /// A ring of batches with the shares of a mix.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
@@ -93,11 +226,21 @@ pub(crate) struct Ring {
 
 impl Ring {
     /// A ring of batches of `depth` requests, in which each request of `mix` has its weight's share.
-    /// The order is drawn from `rng`.
-    pub(crate) fn new(mix: &[(Request, u32)], depth: usize, rng: &mut SmallRng) -> Self {
+    /// The order is drawn from `rng`, unless it is that of the mix.
+    pub(crate) fn new(
+        mix: &[(Request, u32)],
+        depth: usize,
+        order: Order,
+        rng: &mut SmallRng,
+    ) -> Self {
         let depth = depth.max(1);
-        let mut deck = deck(mix);
-        deck.shuffle(rng);
+        let mut deck = match order {
+            Order::Drawn => deck(mix),
+            Order::AsGiven => (0..mix.len()).collect(),
+        };
+        if order == Order::Drawn {
+            deck.shuffle(rng);
+        }
         let rounds = depth / gcd(deck.len(), depth);
         let batches = deck.len() * rounds / depth;
         let mut cards = deck.iter().cycle();
@@ -174,7 +317,7 @@ mod tests {
             get().bytes,
             b"*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000000\r\n"
         );
-        assert_eq!(get().key_digits, [4 + 9 + 5 + 4]);
+        assert_eq!(get().digits, [(4 + 9 + 5 + 4, Draw::Key)]);
     }
 
     #[test]
@@ -197,15 +340,53 @@ mod tests {
     }
 
     #[test]
+    fn command_is_parsed_with_its_placeholders() {
+        let text = "EVAL \"return 1\" 1 key:__rand__ __data__ a__rand:5__b__last__";
+        let request = Request::parse(text, 3).unwrap();
+        let shown = String::from_utf8(request.bytes.clone()).unwrap();
+        let data = String::from_utf8(value(3)).unwrap();
+        let zeros = "0".repeat(DIGITS);
+        assert_eq!(
+            shown,
+            format!(
+                "*6\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n$16\r\nkey:{zeros}\r\n\
+                 $3\r\n{data}\r\n$26\r\na{zeros}b{zeros}\r\n"
+            )
+        );
+        let draws: Vec<Draw> = request.digits.iter().map(|(_, draw)| *draw).collect();
+        assert_eq!(draws, [Draw::Key, Draw::Below(5), Draw::Last]);
+        let mut out = Vec::new();
+        request.write_numbered(7, &mut out);
+        assert!(String::from_utf8(out).unwrap().contains("key:000000000007"));
+        for bad in [
+            "",
+            "GET __nosuch__",
+            "GET \"open",
+            "GET __rand:0__",
+            "GET __key",
+        ] {
+            assert!(Request::parse(bad, 3).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn given_order_is_kept() {
+        let mut rng = SmallRng::seed_from_u64(5);
+        let mut ring = Ring::new(&[(get(), 1), (ping(), 1)], 1, Order::AsGiven, &mut rng);
+        let kinds: Vec<usize> = (0..4).map(|_| ring.next().digits.len()).collect();
+        assert!(kinds == [0, 1, 0, 1] || kinds == [1, 0, 1, 0], "{kinds:?}");
+    }
+
+    #[test]
     fn ring_keeps_the_shares_exactly() {
         for depth in [1, 3, 16, 64] {
             let mut rng = SmallRng::seed_from_u64(5);
-            let mut ring = Ring::new(&[(get(), 80), (ping(), 20)], depth, &mut rng);
+            let mut ring = Ring::new(&[(get(), 80), (ping(), 20)], depth, Order::Drawn, &mut rng);
             let (mut gets, mut all) = (0, 0);
             for _ in 0..ring.batches.len() {
                 let batch = ring.next();
                 assert_eq!(batch.requests(), depth as u64);
-                gets += batch.key_digits.len();
+                gets += batch.digits.len();
                 all += depth;
             }
             assert_eq!(gets * 100, all * 80, "depth {depth}");
@@ -215,14 +396,19 @@ mod tests {
     #[test]
     fn single_command_needs_one_batch() {
         let mut rng = SmallRng::seed_from_u64(5);
-        assert_eq!(Ring::new(&[(ping(), 1)], 64, &mut rng).batches.len(), 1);
+        assert_eq!(
+            Ring::new(&[(ping(), 1)], 64, Order::Drawn, &mut rng)
+                .batches
+                .len(),
+            1
+        );
     }
 
     #[test]
     fn large_values_keep_the_ring_small() {
         let large = Request::of(3).arg(b"SET").key(b"key:").arg(&[b'x'; 65536]);
         let mut rng = SmallRng::seed_from_u64(5);
-        let ring = Ring::new(&[(large, 1), (get(), 1)], 4, &mut rng);
+        let ring = Ring::new(&[(large, 1), (get(), 1)], 4, Order::Drawn, &mut rng);
         let bytes: usize = ring.batches.iter().map(|batch| batch.bytes.len()).sum();
         assert!(bytes < 2 * RING_BYTES, "{bytes}");
     }

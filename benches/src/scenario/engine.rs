@@ -17,7 +17,7 @@ use rand::rngs::SmallRng;
 use crate::load::client::Filling;
 use crate::load::keys::{Distribution, KeyStream};
 use crate::load::request::Ring;
-use crate::load::workload::Workload;
+use crate::load::workload::{Preload, Workload};
 use crate::measure::spread::Figure;
 use crate::report::{engine_table, say};
 
@@ -62,7 +62,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     let mut costs = Vec::new();
     for workload in &plan.workloads {
         let mut bench = Bench::new(plan)?;
-        for preload in workload.preloads() {
+        for preload in workload.preloads().iter().chain(&workload.renewed()) {
             bench.fill(preload, plan);
         }
         for &depth in &plan.depths {
@@ -82,7 +82,8 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
 
 fn chunks(workload: &Workload, depth: usize, plan: &Plan) -> Vec<Vec<u8>> {
     let mut rng = SmallRng::seed_from_u64(plan.seed);
-    let mut ring = Ring::new(&workload.requests(plan.value_bytes), depth, &mut rng);
+    let requests = workload.requests(plan.value_bytes);
+    let mut ring = Ring::new(&requests, depth, workload.order, &mut rng);
     let distribution = workload.distribution.unwrap_or(Distribution::Uniform);
     let mut keys = KeyStream::new(distribution, plan.keys, plan.seed);
     let chunk = |_| {
@@ -138,12 +139,10 @@ impl Bench {
         })
     }
 
-    fn fill(&mut self, preload: crate::load::workload::Preload, plan: &Plan) {
-        let Some(filling) = Filling::for_preload(preload, plan.value_bytes) else {
-            return;
-        };
+    fn fill(&mut self, preload: &Preload, plan: &Plan) {
+        let (filling, times) = Filling::for_preload(preload, plan.value_bytes, plan.keys);
         let mut chunk = Vec::new();
-        for number in 0..plan.keys {
+        for number in 0..times {
             chunk.clear();
             filling.write(number, &mut chunk);
             self.receive(0, &mut chunk);

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::{Named, Preamble, progress};
-use crate::load::client::Filling;
+use crate::load::client::{Client, Filling};
 use crate::load::generator::{Generator, Limit, Load};
 use crate::load::keys::Distribution;
 use crate::load::workload::{Preload, Workload};
@@ -201,9 +201,7 @@ fn measure_cell(
         .iter()
         .find(|workload| workload.name == cell.workload);
     let workload = workload.context("a cell of an unknown workload")?;
-    let suits = |contender: &Contender| {
-        workload.suits_null_responder() || !matches!(contender.system.kind, Kind::Null(_))
-    };
+    let suits = |contender: &Contender| workload.suits_null_responder() || !contender.is_null();
     let mut standings: Vec<Standing> = contenders
         .iter()
         .map(|contender| Standing {
@@ -232,6 +230,8 @@ fn measure_cell(
                 contender.system.name
             ));
             let seed = plan.seed.wrapping_add(round as u64);
+            let renewed = contender.renew(plan, workload, cell.value_bytes);
+            renewed.with_context(|| format!("filling {}", contender.system.name))?;
             let load = load(plan, workload, cell, contender, seed);
             let measured = measure(&load, plan.limit, contender);
             contender.server.ensure_alive()?;
@@ -261,24 +261,50 @@ impl Contender {
     fn fill(&mut self, plan: &Plan, workload: &Workload, value_bytes: usize) -> Result<()> {
         let mut client = self.server.client()?;
         for preload in workload.preloads() {
-            let wanted = (preload, value_bytes);
-            let Some(filling) = Filling::for_preload(preload, value_bytes) else {
-                continue;
-            };
+            let wanted = (preload.clone(), value_bytes);
             if self.filled.contains(&wanted) {
                 continue;
             }
-            // The null responder learns the size of a value from one.
-            let keys = if matches!(self.system.kind, Kind::Null(_)) {
-                1
-            } else {
-                plan.keys
-            };
-            client.fill(keys, &filling, &mut |_| {})?;
+            self.write(&mut client, &preload, plan, value_bytes)?;
             self.filled.retain(|(kind, _)| *kind != preload);
             self.filled.push(wanted);
         }
+        if self.is_null() {
+            // It learns the size of a value from one.
+            client.fill(1, &Filling::strings(value_bytes), &mut |_| {})?;
+        }
         Ok(())
+    }
+
+    /// Writes afresh what the load uses up.
+    fn renew(&self, plan: &Plan, workload: &Workload, value_bytes: usize) -> Result<()> {
+        let renewed = workload.renewed();
+        if renewed.is_empty() || self.is_null() {
+            return Ok(());
+        }
+        let mut client = self.server.client()?;
+        for preload in &renewed {
+            self.write(&mut client, preload, plan, value_bytes)?;
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        client: &mut Client,
+        preload: &Preload,
+        plan: &Plan,
+        value_bytes: usize,
+    ) -> Result<()> {
+        if self.is_null() {
+            return Ok(());
+        }
+        let (filling, times) = Filling::for_preload(preload, value_bytes, plan.keys);
+        client.fill(times, &filling, &mut |_| {})
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self.system.kind, Kind::Null(_))
     }
 }
 

@@ -3,16 +3,42 @@
 //! Shape: rows of templates by family, chosen by weight, filled from a small vocabulary; one in
 //! ten is damaged on purpose. The whole stream is made beforehand, so that it can be shrunk.
 
+mod hashes;
+mod lists;
+mod members;
+mod mixed;
 mod rows;
+mod sets;
+mod sorted_sets;
+mod sorting;
 mod template;
 mod vocabulary;
 
 use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use rows::Care;
 pub use rows::Family;
+use rows::{Care, Row};
 use template::Template;
+
+/// All rows, one table per file.
+const TABLES: &[&[Row]] = &[
+    rows::ROWS,
+    lists::ROWS,
+    hashes::ROWS,
+    sets::ROWS,
+    sorted_sets::ROWS,
+    sorting::ROWS,
+    mixed::ROWS,
+];
+
+/// What whole iterations walk through besides the keyspace.
+const SCANNED: &[(Family, &str)] = &[
+    (Family::Hashes, "HSCAN {h}"),
+    (Family::Sets, "SSCAN {s}"),
+    (Family::SortedSets, "ZSCAN {z}"),
+];
 
 /// A command's words.
 pub type Command = Vec<Vec<u8>>;
@@ -27,10 +53,12 @@ pub enum Step {
         /// The commands, in order.
         commands: Vec<Command>,
     },
-    /// A whole SCAN iteration with these options.
+    /// A whole iteration of SCAN, HSCAN, SSCAN or ZSCAN with these options.
     Scan {
         /// The connection's number.
         conn: usize,
+        /// What precedes the cursor.
+        head: Command,
         /// What follows the cursor.
         options: Vec<Vec<u8>>,
     },
@@ -82,8 +110,10 @@ struct Generator<'a> {
 
 impl<'a> Generator<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let rows: Vec<(u32, Care, Template)> = rows::ROWS
+        let rows: Vec<(u32, Care, Template)> = TABLES
             .iter()
+            .copied()
+            .flatten()
             .filter(|row| plan.families.contains(&row.family))
             .map(|row| (row.weight, row.care, Template::parse(row.template)))
             .collect();
@@ -130,9 +160,16 @@ impl<'a> Generator<'a> {
             self.inside_multi(conn, steps);
         } else if self.has(Family::Transactions) && self.rng.random_bool(0.08) {
             self.begin_multi(conn, steps);
-        } else if self.has(Family::Keys) && self.rng.random_bool(0.02) {
-            let options = self.scan_options();
-            steps.push(Step::Scan { conn, options });
+        } else if self.rng.random_bool(0.02)
+            && let Some(head) = self.scanned()
+        {
+            let options = self.scan_options(&head);
+            let step = Step::Scan {
+                conn,
+                head,
+                options,
+            };
+            steps.push(step);
             self.made += 1;
         } else {
             let commands = self.batch(Care::Alone);
@@ -177,7 +214,7 @@ impl<'a> Generator<'a> {
     }
 
     fn inside_multi(&mut self, conn: usize, steps: &mut Vec<Step>) {
-        let mut commands = self.batch(Care::Free);
+        let mut commands = self.batch(Care::Whole);
         let end = match self.rng.random_range(0..10) {
             0..=3 => Some("EXEC"),
             4 => Some("DISCARD"),
@@ -191,7 +228,7 @@ impl<'a> Generator<'a> {
         self.send(conn, commands, steps);
     }
 
-    /// Commands for one send; inside MULTI only rows that are `Free`.
+    /// Commands for one send; inside MULTI no rows that stand `Alone`.
     fn batch(&mut self, allowed: Care) -> Vec<Command> {
         let count = match self.rng.random_range(0..10) {
             0..=4 => 1,
@@ -248,8 +285,25 @@ impl<'a> Generator<'a> {
         }
     }
 
-    fn scan_options(&mut self) -> Vec<Vec<u8>> {
-        let template = Template::parse("[MATCH {pattern}] [COUNT (1|2|10|1000)] [TYPE {type}]");
+    /// What a whole iteration may walk through, given the families drawn from.
+    fn scanned(&mut self) -> Option<Command> {
+        let mut heads: Vec<&str> = SCANNED
+            .iter()
+            .filter(|(family, _)| self.has(*family))
+            .map(|(_, head)| *head)
+            .collect();
+        if self.has(Family::Keys) {
+            heads.push("SCAN");
+        }
+        let head = Template::parse(heads.choose(&mut self.rng)?);
+        Some(head.expand(&mut self.rng).remove(0))
+    }
+
+    fn scan_options(&mut self, head: &Command) -> Vec<Vec<u8>> {
+        let template = Template::parse(match head.len() {
+            1 => "[MATCH {pattern}] [COUNT (1|2|10|1000)] [TYPE {type}]",
+            _ => "[MATCH ({pattern}|e*|*1*)] [COUNT (1|2|10|1000)]",
+        });
         template.expand(&mut self.rng).remove(0)
     }
 }

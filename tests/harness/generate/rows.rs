@@ -17,6 +17,18 @@ pub enum Family {
     Server,
     /// Expiry that really happens, with DEBUG SLEEP as the clock.
     Expiry,
+    /// Lists, blocking ones too.
+    Lists,
+    /// Hashes.
+    Hashes,
+    /// Sets.
+    Sets,
+    /// Sorted sets, blocking ones too.
+    SortedSets,
+    /// SORT and SORT_RO.
+    Sorting,
+    /// Commands for keys of any type, on keys of every type.
+    Mixed,
 }
 
 /// Where a row may appear.
@@ -24,6 +36,8 @@ pub enum Family {
 pub(super) enum Care {
     /// Anywhere, damaged too.
     Free,
+    /// Anywhere, never damaged: a slip would leave the two servers with different data.
+    Whole,
     /// Never damaged: a slip would hang or close the connection; not inside MULTI either.
     Alone,
 }
@@ -41,7 +55,8 @@ pub(super) struct Row {
     pub(super) template: &'static str,
 }
 
-const fn free(family: Family, weight: u32, template: &'static str) -> Row {
+/// A row that may appear anywhere, damaged too.
+pub(super) const fn free(family: Family, weight: u32, template: &'static str) -> Row {
     Row {
         family,
         weight,
@@ -50,7 +65,18 @@ const fn free(family: Family, weight: u32, template: &'static str) -> Row {
     }
 }
 
-const fn alone(family: Family, weight: u32, template: &'static str) -> Row {
+/// A row that may appear anywhere and is never damaged.
+pub(super) const fn whole(family: Family, weight: u32, template: &'static str) -> Row {
+    Row {
+        family,
+        weight,
+        care: Care::Whole,
+        template,
+    }
+}
+
+/// A row that is never damaged and never inside MULTI.
+pub(super) const fn alone(family: Family, weight: u32, template: &'static str) -> Row {
     Row {
         family,
         weight,

@@ -1,11 +1,12 @@
 //! Templates of commands: words, slots `{k}`, choices `(a|b)`, options `[a|b]`, repeats `<a|b>`,
-//! and `;` between commands that belong together.
+//! long repeats `^(a|b)`, and `;` between commands that belong together.
 
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
 use super::Command;
+use super::members::repeats;
 use super::vocabulary::{Bound, word};
 
 /// One parsed template.
@@ -21,6 +22,7 @@ enum Node {
     OneOf(Vec<Vec<Self>>),
     Maybe(Vec<Vec<Self>>),
     Some(Vec<Vec<Self>>),
+    Many(Vec<Vec<Self>>),
 }
 
 impl Template {
@@ -74,6 +76,11 @@ fn expand(nodes: &[Node], rng: &mut SmallRng, bound: &Bound, out: &mut Command) 
                     expand(pick(choices, rng), rng, bound, out);
                 }
             }
+            Node::Many(choices) => {
+                for _ in 0..repeats(rng) {
+                    expand(pick(choices, rng), rng, bound, out);
+                }
+            }
         }
     }
 }
@@ -96,6 +103,10 @@ impl Parser<'_> {
                 Some(b'(') => nodes.push(Node::OneOf(self.choices(b')'))),
                 Some(b'[') => nodes.push(Node::Maybe(self.choices(b']'))),
                 Some(b'<') => nodes.push(Node::Some(self.choices(b'>'))),
+                Some(b'^') => {
+                    self.rest = &self.rest[1..];
+                    nodes.push(Node::Many(self.choices(b')')));
+                }
                 Some(b'{') => {
                     let name = self.until(b"}");
                     self.rest = &self.rest[1..];

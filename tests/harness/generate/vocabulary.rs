@@ -4,16 +4,23 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
+use super::members;
+
 /// What stays the same throughout one expansion.
 #[derive(Clone, Debug)]
 pub(super) struct Bound {
     key: Vec<u8>,
+    /// Ends the names of the bound collections.
+    pub(super) digit: u8,
 }
 
 impl Bound {
-    /// Draws the bound key.
+    /// Draws the bound keys.
     pub(super) fn new(rng: &mut SmallRng) -> Self {
-        Self { key: key(rng) }
+        Self {
+            key: key(rng),
+            digit: rng.random_range(b'1'..=b'3'),
+        }
     }
 }
 
@@ -188,7 +195,8 @@ pub(super) fn word(name: &str, rng: &mut SmallRng, bound: &Bound) -> Vec<u8> {
             rng,
             &["ohmytext", "mynewtext", "", "aaaa", "abcabcabc", "xyz"],
         ),
-        other => panic!("no slot is called {other:?}"),
+        other => members::word(other, rng, bound)
+            .unwrap_or_else(|| panic!("no slot is called {other:?}")),
     }
 }
 
@@ -210,7 +218,8 @@ fn one(rng: &mut SmallRng, words: &[&str]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-fn key(rng: &mut SmallRng) -> Vec<u8> {
+/// A key that has no type by its name.
+pub(super) fn key(rng: &mut SmallRng) -> Vec<u8> {
     KEYS.choose(rng).map(|key| key.to_vec()).unwrap_or_default()
 }
 
