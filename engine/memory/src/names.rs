@@ -1,7 +1,7 @@
 //! Items that keep the number they are given, until they are removed.
 //!
 //! Shape: cells in [`Steps`]; the free ones are chained both ways, so that those at the end can be
-//! given back, a few at a time.
+//! given back, a few at a time. An item with a late name keeps the cells before it.
 
 use crate::steps::Steps;
 

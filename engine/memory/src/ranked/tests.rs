@@ -238,7 +238,9 @@ fn agree(ops: Vec<Op>, hash: fn(&[u8]) -> u64) {
     let members: Vec<_> = pair.model.scores.keys().cloned().collect();
     members.iter().for_each(|member| pair.remove(member));
     pair.compare();
-    assert!(pair.ranked.memory() < 8192, "what is empty needs little");
+    // The last leaf may have a late name, which keeps the cells of all before it.
+    let most = 8192 + pair.grown.end;
+    assert!(pair.ranked.memory() < most, "what is empty needs little");
     pair.ranked = copy;
     let mut seen = BTreeMap::new();
     let mut cursor = 0;
