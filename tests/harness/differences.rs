@@ -114,6 +114,11 @@ pub const DIFFERENCES: &[Difference] = &[
         change: Change::Encoding("intset", "hashtable"),
     },
     Difference {
+        command: "OBJECT ENCODING",
+        reason: "since 7.2 the number of words given decides whether a hash leaves its compact form",
+        change: Change::Encoding("listpack", "hashtable"),
+    },
+    Difference {
         command: "CONFIG SET set-max-listpack-entries",
         reason: "came with the packed sets of 7.2",
         change: Change::Accepted,

@@ -53,8 +53,6 @@ pub enum BlockedOn {
         keys: Range<usize>,
         /// What they must hold.
         kind: Kind,
-        /// What is answered when the time is up.
-        nothing: Nothing,
     },
 }
 
@@ -204,8 +202,7 @@ impl Ctx<'_> {
     }
 
     /// Makes the client wait until one of `keys` (words of the request) holds a value of type
-    /// `kind`, or until `deadline`; where nobody may wait, answers at once what it would answer
-    /// then.
+    /// `kind`, or until `deadline`; where nobody may wait, answers `nothing` at once.
     pub fn wait_for(
         &mut self,
         keys: Range<usize>,
@@ -214,11 +211,7 @@ impl Ctx<'_> {
         deadline: Option<Micros>,
     ) {
         if self.may_block() {
-            let on = BlockedOn::Keys {
-                keys,
-                kind,
-                nothing,
-            };
+            let on = BlockedOn::Keys { keys, kind };
             self.effects().block = Some((on, deadline));
         } else {
             nothing.write(&mut self.reply);

@@ -179,7 +179,7 @@ impl Engine {
                 self.observed.stats.count_error(text);
                 reply.error(text.as_bytes());
             }
-            (Release::Timeout, BlockedOn::Keys { nothing, .. }) => nothing.write(&mut reply),
+            (Release::Timeout, BlockedOn::Keys { .. }) => reply.null_array(),
             (Release::Timeout, BlockedOn::Replicas { .. }) => reply.integer(0),
             (Release::Timeout, BlockedOn::Durability { .. }) => {
                 reply.array(2);

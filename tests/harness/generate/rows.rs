@@ -293,7 +293,7 @@ pub(super) const ROWS: &[Row] = &[
     free(Server, 1, "FLUSHDB [ASYNC|SYNC|{junk}]"),
     free(Server, 1, "FLUSHALL [ASYNC|SYNC|{junk}]"),
     free(Server, 2, "SELECT {gooddb}"),
-    free(
+    whole(
         Server,
         1,
         "CONFIG GET (maxmemory|port?x|timeout|hz|databases|nosuch) [save|appendonly]",

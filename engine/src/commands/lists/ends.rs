@@ -336,8 +336,8 @@ fn lmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]
 fn blmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let deadline = wait_deadline(ctx, args.get(1))?;
     let request = Mpop::read(args, 2)?;
+    let deadline = wait_deadline(ctx, args.get(1))?;
     if !request.run(ctx, args)? {
         ctx.wait_for(request.keys, Kind::List, Nothing::NullArray, deadline);
     }
