@@ -5,12 +5,16 @@
 mod clients;
 mod connection;
 mod events;
+mod hashes;
 mod keys;
 mod limits;
+mod lists;
 mod observe;
 mod pubsub;
 mod script;
 mod server;
+mod sets;
+mod sorting;
 mod strings;
 mod transactions;
 
@@ -42,6 +46,22 @@ fn keys_reply_as_written(stage: &Stage) -> Result<()> {
     play(stage, keys::CASES)
 }
 
+fn lists_reply_as_written(stage: &Stage) -> Result<()> {
+    play(stage, lists::CASES)
+}
+
+fn hashes_reply_as_written(stage: &Stage) -> Result<()> {
+    play(stage, hashes::CASES)
+}
+
+fn sets_reply_as_written(stage: &Stage) -> Result<()> {
+    play(stage, sets::CASES)
+}
+
+fn sorting_replies_as_written(stage: &Stage) -> Result<()> {
+    play(stage, sorting::CASES)
+}
+
 fn transactions_reply_as_written(stage: &Stage) -> Result<()> {
     play(stage, transactions::CASES)
 }
@@ -65,6 +85,10 @@ fn the_server_replies_as_written(stage: &Stage) -> Result<()> {
 each_poller!(
     strings_reply_as_written,
     keys_reply_as_written,
+    lists_reply_as_written,
+    hashes_reply_as_written,
+    sets_reply_as_written,
+    sorting_replies_as_written,
     transactions_reply_as_written,
     pubsub_replies_as_written,
     keyspace_events_are_those_written,
