@@ -142,7 +142,7 @@ pub(crate) struct MemoryArgs {
     /// Shapes of keys [default: all, see `list`]
     #[arg(long = "shape", value_delimiter = ',')]
     shapes: Vec<String>,
-    /// Keys to write
+    /// Keys to write; fewer of a shape whose values are large
     #[arg(long, default_value_t = 1_000_000)]
     keys: u32,
 }

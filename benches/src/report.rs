@@ -81,15 +81,17 @@ pub(crate) fn wire_table(record: &CellRecord, cores_shared: bool) -> String {
 }
 
 /// The table of one shape of key.
-pub(crate) fn memory_table(record: &ShapeRecord, keys: u32) -> String {
+pub(crate) fn memory_table(record: &ShapeRecord) -> String {
     let mut table = Table::new(&[
         "",
         "RSS",
         "peak RSS",
         "used_memory",
+        "RSS/element",
         "CPU us",
         "x peer",
         "x used",
+        "encoding",
     ]);
     let peers = || {
         record
@@ -105,17 +107,20 @@ pub(crate) fn memory_table(record: &ShapeRecord, keys: u32) -> String {
             number(growth.resident),
             number(growth.peak),
             growth.used.map_or("-".to_owned(), number),
+            number(growth.resident / f64::from(record.elements.max(1))),
             number(growth.cpu_us),
             optional(resident.and_then(|best| ratio(best, growth.resident))),
             optional(
                 used.zip(growth.used)
                     .and_then(|(best, own)| ratio(best, own)),
             ),
+            growth.encoding.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
     format!(
-        "\n{}, {keys} keys: bytes per key{}",
+        "\n{}, {} keys: bytes per key{}",
         record.shape,
+        record.keys,
         table.print()
     )
 }

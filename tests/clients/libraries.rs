@@ -9,13 +9,13 @@ use dovetail_tests::process::{TempDir, free_port};
 use dovetail_tests::{Server, Stage, each_poller};
 
 /// Where the libraries are installed.
-fn libraries() -> Result<PathBuf> {
+pub(super) fn libraries() -> Result<PathBuf> {
     env::var_os("DOVETAIL_CLIENTS").map(PathBuf::from).context(
         "DOVETAIL_CLIENTS is not set: run `cargo x test`, which installs redis-py and ioredis",
     )
 }
 
-fn script(name: &str) -> PathBuf {
+pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("clients")
         .join(name)

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod applications;
 mod libraries;
 mod tools;
 

@@ -27,34 +27,86 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// Growth of the resident set that counts as none, in bytes.
 const STILL: u64 = 256 * 1024;
 
+/// Keys that are written and deleted before; fewer of a shape whose values are large, because what
+/// an allocator keeps of them is missing from the growth.
+const WARM_KEYS: u32 = 1_000;
+
 /// One shape of key and value: a row of [`SHAPES`].
 #[derive(Debug)]
 pub(crate) struct Shape {
     /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// What is written.
-    pub(crate) filling: fn() -> Filling,
+    /// What is written, in one request per key.
+    filling: fn() -> Filling,
+    /// Elements in each value; 1 for a string.
+    elements: u32,
+    /// How many of the plan's keys make one of these: large values, fewer keys.
+    weight: u32,
 }
 
-/// Every shape; keys have 16 bytes.
+const fn string(name: &'static str, filling: fn() -> Filling) -> Shape {
+    collection(name, 1, filling)
+}
+
+/// A value of so many elements; the data of all keys together stay about as large as with strings.
+const fn collection(name: &'static str, elements: u32, filling: fn() -> Filling) -> Shape {
+    Shape {
+        name,
+        filling,
+        elements,
+        weight: if elements > 10 {
+            elements / 2
+        } else {
+            elements
+        },
+    }
+}
+
+/// Every shape; keys have 16 bytes. Members of sets and sorted sets have 13, unless they are
+/// numbers or said to be short (4); elements of lists and values of hashes have 16, and fields of
+/// hashes 6. Numbers in `set100ints` need 4 bytes, those in `zset100ints` one or two digits.
 pub(crate) static SHAPES: &[Shape] = &[
-    Shape {
-        name: "str16",
-        filling: || Filling::strings(16),
-    },
-    Shape {
-        name: "str100",
-        filling: || Filling::strings(100),
-    },
-    Shape {
-        name: "int8",
-        filling: Filling::counters,
-    },
-    Shape {
-        name: "str16-ttl",
-        filling: || Filling::expiring_strings(16),
-    },
+    string("str16", || Filling::strings(16)),
+    string("str100", || Filling::strings(100)),
+    string("int8", Filling::counters),
+    string("str16-ttl", || Filling::expiring_strings(16)),
+    collection("hash10x16", 10, || {
+        filled("HSET", 10, |n| format!("fld{n:03} __data__"))
+    }),
+    collection("hash1000", 1_000, || {
+        filled("HSET", 1_000, |n| format!("fld{n:03} __data__"))
+    }),
+    collection("list100", 100, || {
+        filled("RPUSH", 100, |_| "__data__".to_owned())
+    }),
+    collection("list10000", 10_000, || {
+        filled("RPUSH", 10_000, |_| "__data__".to_owned())
+    }),
+    collection("set100ints", 100, || {
+        filled("SADD", 100, |n| (1_000_000 + 7 * n).to_string())
+    }),
+    collection("set100short", 100, || {
+        filled("SADD", 100, |n| format!("m{n:03}"))
+    }),
+    collection("set1000", 1_000, || {
+        filled("SADD", 1_000, |n| format!("member:{n:06}"))
+    }),
+    collection("zset100", 100, || {
+        filled("ZADD", 100, |n| format!("{} member:{n:06}", 1_000 + n))
+    }),
+    collection("zset100ints", 100, || {
+        filled("ZADD", 100, |n| format!("{n} {n}"))
+    }),
+    collection("zset1000", 1_000, || {
+        filled("ZADD", 1_000, |n| format!("{} member:{n:06}", 1_000 + n))
+    }),
 ];
+
+/// A command, a key, and what `element` says so many times.
+fn filled(command: &str, elements: u32, element: fn(u32) -> String) -> Filling {
+    let elements: Vec<String> = (0..elements).map(element).collect();
+    Filling::of(&format!("{command} key:__key__ {}", elements.join(" ")), 16)
+}
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -88,6 +140,8 @@ pub(crate) struct Growth {
     pub(crate) used: Option<f64>,
     /// Microseconds of server CPU per key written.
     pub(crate) cpu_us: f64,
+    /// What the server calls the encoding of the first key, where it says.
+    pub(crate) encoding: Option<String>,
 }
 
 /// One shape and who grew how much.
@@ -95,6 +149,10 @@ pub(crate) struct Growth {
 pub(crate) struct ShapeRecord {
     /// The shape's name.
     pub(crate) shape: String,
+    /// Keys written.
+    pub(crate) keys: u32,
+    /// Elements of each.
+    pub(crate) elements: u32,
     /// Every server.
     pub(crate) growths: Vec<Growth>,
 }
@@ -124,7 +182,8 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
         keys: plan.keys,
         shapes: vec![],
     };
-    let bar = progress((shapes.len() * systems.len()) as u64 * u64::from(plan.keys));
+    let all: u64 = shapes.iter().map(|shape| u64::from(shape.keys(plan))).sum();
+    let bar = progress(systems.len() as u64 * all);
     for shape in shapes {
         let mut growths = Vec::new();
         for system in &systems {
@@ -138,9 +197,11 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
         }
         let measured = ShapeRecord {
             shape: shape.name.to_owned(),
+            keys: shape.keys(plan),
+            elements: shape.elements,
             growths,
         };
-        bar.suspend(|| say(&memory_table(&measured, plan.keys)));
+        bar.suspend(|| say(&memory_table(&measured)));
         record.shapes.push(measured);
         if let Some(path) = &plan.json {
             write_json(path, &record)?;
@@ -180,13 +241,14 @@ fn measure(
     let mut client = server.client()?;
     // The first keys pay for buffers and tables that every server has once.
     let filling = (shape.filling)();
-    client.fill(1000, &filling, &mut |_| {})?;
+    let keys = shape.keys(plan);
+    client.fill((WARM_KEYS / shape.weight).max(1), &filling, &mut |_| {})?;
     expect_ok(client.ask(&["FLUSHALL"])?)?;
     let before = settled(&server)?;
     let used_before = used_memory(&mut client)?;
     let cpu_before = CpuAccount::read(server.pid())?;
     let position = bar.position();
-    client.fill(plan.keys, &filling, &mut |keys| {
+    client.fill(keys, &filling, &mut |keys| {
         bar.set_position(position + u64::from(keys));
     })?;
     let cpu = CpuAccount::read(server.pid())?.since(&cpu_before);
@@ -194,14 +256,13 @@ fn measure(
     let used_after = used_memory(&mut client)?;
     server.ensure_alive()?;
     let stored = client.ask(&["DBSIZE"])?;
-    if stored != Reply::Number(i64::from(plan.keys)) {
+    if stored != Reply::Number(i64::from(keys)) {
         bail!(
-            "{} holds {stored:?} after {} keys were written",
-            system.name,
-            plan.keys
+            "{} holds {stored:?} after {keys} keys were written",
+            system.name
         );
     }
-    let per_key = |bytes: u64| bytes as f64 / f64::from(plan.keys);
+    let per_key = |bytes: u64| bytes as f64 / f64::from(keys);
     let used = used_after.zip(used_before);
     let growth = Growth {
         system: system.name.clone(),
@@ -209,9 +270,28 @@ fn measure(
         resident: per_key(after.now.saturating_sub(before.now)),
         peak: per_key(after.peak.saturating_sub(before.now)),
         used: used.map(|(after, before)| per_key(after.saturating_sub(before))),
-        cpu_us: cpu.run_ns as f64 / 1e3 / f64::from(plan.keys),
+        cpu_us: cpu.run_ns as f64 / 1e3 / f64::from(keys),
+        encoding: encoding(&mut client)?,
     };
     Ok((growth, Named::of(&server)))
+}
+
+impl Shape {
+    /// How many keys are written where the plan speaks of its own.
+    fn keys(&self, plan: &Plan) -> u32 {
+        (plan.keys / self.weight).max(1)
+    }
+}
+
+/// What the server calls the encoding of the first key of either prefix.
+fn encoding(client: &mut Client) -> Result<Option<String>> {
+    for prefix in ["key:", "cnt:"] {
+        let reply = client.ask(&["OBJECT", "ENCODING", &format!("{prefix}000000000000")])?;
+        if let Reply::Text(Some(text)) = reply {
+            return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 fn expect_ok(reply: Reply) -> Result<()> {
