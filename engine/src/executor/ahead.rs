@@ -10,7 +10,7 @@
 use super::Engine;
 use super::requests::{Frame, RunEnd, close_frame};
 use crate::base::{ConnId, Now};
-use crate::conn::{Partial, SessionFlags};
+use crate::conn::SessionFlags;
 use crate::resp::{Limits, Parser, Stop};
 use crate::seam::machine::Outbox;
 use std::ops::Range;
@@ -171,14 +171,7 @@ impl Engine {
             _ => chunk.end,
         };
         if from < chunk.end {
-            let bytes = ahead.bytes[from..chunk.end].to_vec();
-            self.put_back(
-                id,
-                Box::new(Partial {
-                    bytes,
-                    ..Partial::default()
-                }),
-            );
+            self.keep(id, &ahead.bytes[from..chunk.end]);
         }
         self.check_input_limit(id);
         stamp

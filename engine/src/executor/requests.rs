@@ -117,14 +117,7 @@ impl Engine {
         let waits = session.flags.has(SessionFlags::WAITING);
         match conn.input.partial.take() {
             None if waits => {
-                let bytes = bytes.to_vec();
-                self.put_back(
-                    id,
-                    Box::new(Partial {
-                        bytes,
-                        ..Partial::default()
-                    }),
-                );
+                self.keep(id, bytes);
                 self.check_input_limit(id);
             }
             None if may_run_ahead && self.keep_ahead(now, id, bytes, out) => {}
@@ -194,7 +187,16 @@ impl Engine {
         self.check_input_limit(id);
     }
 
-    pub(super) fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
+    /// Keeps bytes of a connection that has none kept, until it may go on.
+    pub(super) fn keep(&mut self, id: ConnId, bytes: &[u8]) {
+        let partial = Partial {
+            bytes: bytes.to_vec(),
+            ..Partial::default()
+        };
+        self.put_back(id, Box::new(partial));
+    }
+
+    fn put_back(&mut self, id: ConnId, partial: Box<Partial>) {
         let stats = &mut self.observed.stats;
         stats.recent_max_input = stats.recent_max_input.max(partial.bytes.len());
         if let Some(conn) = self.clients.get_mut(id) {
