@@ -57,6 +57,42 @@ impl DoubleText {
         text
     }
 
+    /// The text of `value` with as many digits as tell all doubles apart, be they needed or not, and
+    /// exponents of two digits: what walks over large sorted sets have always shown.
+    #[must_use]
+    pub fn long(value: f64) -> Self {
+        let mut text = Self {
+            buffer: [0; TEXT_MAX],
+            len: 0,
+        };
+        if !value.is_finite() || value == 0.0 {
+            return Self::of(value);
+        }
+        let _written = write!(text, "{:.16e}", value.abs());
+        let (digits, len, exponent) = text.taken_apart();
+        let is_needed = digits[..len].iter().rposition(|digit| *digit != b'0');
+        let digits = &digits[..is_needed.map_or(1, |last| last + 1)];
+        text.len = 0;
+        if value < 0.0 {
+            text.push(b"-");
+        }
+        let count = i32::try_from(digits.len()).unwrap_or(0);
+        match exponent {
+            -4..17 if exponent + 1 >= count => {
+                text.push(digits);
+                text.push_zeros(exponent + 1 - count);
+            }
+            -4..17 => text.push_decimal(digits, exponent + 1),
+            _ => {
+                text.push_mantissa(digits);
+                text.push(if exponent < 0 { b"e-" } else { b"e+" });
+                text.push_zeros(i32::from(exponent.abs() < 10));
+                text.push(Digits::of(exponent.abs().into()).as_bytes());
+            }
+        }
+        text
+    }
+
     /// The text.
     #[must_use]
     #[inline]
@@ -92,11 +128,7 @@ impl DoubleText {
         } else if power < 0 && (power > -7 || exponent.abs() < 4) {
             self.push_decimal(digits, count + power);
         } else {
-            self.push(&digits[..1]);
-            if len > 1 {
-                self.push(b".");
-                self.push(&digits[1..]);
-            }
+            self.push_mantissa(digits);
             self.push(if exponent < 0 { b"e-" } else { b"e+" });
             self.push(Digits::of(exponent.abs().into()).as_bytes());
         }
@@ -115,6 +147,15 @@ impl DoubleText {
                 self.push_zeros(-before);
                 self.push(digits);
             }
+        }
+    }
+
+    /// Digits with the point behind the first.
+    fn push_mantissa(&mut self, digits: &[u8]) {
+        self.push(&digits[..1]);
+        if digits.len() > 1 {
+            self.push(b".");
+            self.push(&digits[1..]);
         }
     }
 
@@ -304,6 +345,28 @@ mod tests {
             (f64::NAN, "nan"),
         ] {
             assert_eq!(text(value), expected);
+        }
+    }
+
+    #[test]
+    fn long_texts_have_seventeen_digits_if_need_be() {
+        for (value, expected) in [
+            (1.0, "1"),
+            (-1500.0, "-1500"),
+            (0.1, "0.10000000000000001"),
+            (-0.25, "-0.25"),
+            (1e17, "1e+17"),
+            (1e16, "10000000000000000"),
+            (1e-5, "1.0000000000000001e-05"),
+            (0.0001, "0.0001"),
+            (55_570_854_514_487_452_000.0, "5.5570854514487452e+19"),
+            (5e-324, "4.9406564584124654e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            let text = DoubleText::long(value);
+            assert_eq!(text.as_bytes(), expected.as_bytes());
         }
     }
 

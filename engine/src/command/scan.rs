@@ -18,8 +18,10 @@ pub enum ScanOf {
     Keys,
     /// HSCAN, which takes NOVALUES.
     Fields,
-    /// SSCAN and ZSCAN.
+    /// SSCAN.
     Members,
+    /// ZSCAN, which takes NOSCORES.
+    Scores,
 }
 
 /// What is asked for.
@@ -31,8 +33,8 @@ pub struct ScanOptions<'a> {
     pub kind: Option<&'a [u8]>,
     /// COUNT: how many elements to look at.
     pub count: u64,
-    /// NOVALUES: fields only.
-    pub fields_only: bool,
+    /// NOVALUES, NOSCORES: names only.
+    pub names_only: bool,
 }
 
 impl<'a> ScanOptions<'a> {
@@ -45,7 +47,7 @@ impl<'a> ScanOptions<'a> {
             pattern: None,
             kind: None,
             count: COUNT_DEFAULT,
-            fields_only: false,
+            names_only: false,
         };
         let mut options = Options::from(args, from);
         while let Some(word) = options.next() {
@@ -65,7 +67,14 @@ impl<'a> ScanOptions<'a> {
                         "ERR NOVALUES option can only be used in HSCAN",
                     ));
                 }
-                found.fields_only = true;
+                found.names_only = true;
+            } else if is(word, "noscores") {
+                if of != ScanOf::Scores {
+                    return Err(CmdError::fixed(
+                        "ERR NOSCORES option can only be used in ZSCAN",
+                    ));
+                }
+                found.names_only = true;
             } else {
                 return Err(CmdError::Syntax);
             }

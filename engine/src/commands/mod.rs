@@ -13,6 +13,7 @@ pub mod server;
 pub mod sets;
 pub mod strings;
 pub mod transactions;
+pub mod zsets;
 
 use crate::command::Spec;
 
@@ -36,6 +37,12 @@ pub const FAMILIES: &[&[Spec]] = &[
     sets::MEMBER_SPECS,
     sets::WALK_SPECS,
     sets::ALGEBRA_SPECS,
+    zsets::CHANGE_SPECS,
+    zsets::LOOK_SPECS,
+    zsets::RANGE_SPECS,
+    zsets::ALGEBRA_SPECS,
+    zsets::POP_SPECS,
+    zsets::WALK_SPECS,
     keys::BASIC_SPECS,
     keys::EXPIRY_SPECS,
     keys::SCAN_SPECS,

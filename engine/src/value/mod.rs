@@ -7,6 +7,7 @@
 pub mod draw;
 pub mod hash;
 pub mod list;
+pub mod scored;
 pub mod set;
 pub mod string;
 pub mod table;

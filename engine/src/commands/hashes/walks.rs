@@ -60,7 +60,7 @@ fn hscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         if with_text(field, |field| options.shows(field)) {
             reply_item(reply, field);
             shown += 1;
-            if !options.fields_only {
+            if !options.names_only {
                 reply_item(reply, value);
                 shown += 1;
             }

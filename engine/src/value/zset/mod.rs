@@ -204,13 +204,18 @@ pub fn create<'a>(
     place.insert(TAG_ZSET, NewBody::Object(Box::new(value)), None)
 }
 
-/// Makes the sorted set in `entry` ready for being given so many members.
+/// Makes the sorted set in `entry` ready for being given so many members, the longest of `longest`
+/// bytes, be they new or not.
 ///
 /// # Panics
 /// When it holds no sorted set, here and below.
 #[inline]
-pub fn expect_members(entry: &mut EntryMut<'_, Value>, members: usize, rules: &Rules) {
-    if members > rules.entries {
+pub fn expect_members(
+    entry: &mut EntryMut<'_, Value>,
+    (members, longest): (usize, usize),
+    rules: &Rules,
+) {
+    if !rules.admit(members, longest) {
         enlarge(entry, rules);
     }
 }

@@ -30,7 +30,7 @@ enum Step {
     Remove(usize),
     RemoveAbsent(Vec<u8>),
     RemoveRange(usize, usize),
-    Expect(usize),
+    Expect(usize, usize),
     StoreAgain,
 }
 
@@ -59,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<usize>().prop_map(Step::Remove),
         1 => member().prop_map(Step::RemoveAbsent),
         2 => (any::<usize>(), 0_usize..9).prop_map(|(at, count)| Step::RemoveRange(at, count)),
-        1 => (0_usize..12).prop_map(Step::Expect),
+        1 => (0_usize..12, 0_usize..80).prop_map(|(members, longest)| Step::Expect(members, longest)),
         1 => Just(Step::StoreAgain),
     ]
 }
@@ -113,7 +113,7 @@ fn run(held: &mut Store<Value>, model: &mut Model, step: Step, rules: &Rules) {
             remove_range(&mut entry, range.clone());
             model.drain(range);
         }
-        Step::Expect(members) => expect_members(&mut entry, members, rules),
+        Step::Expect(members, longest) => expect_members(&mut entry, (members, longest), rules),
         Step::StoreAgain => {
             let mut zset = Zset::new(rules.hasher.clone());
             for (member, score) in model.iter().rev() {
