@@ -11,7 +11,7 @@ use crate::load::keys::Distribution;
 use crate::load::workload::Workload;
 use crate::matrix::{Axes, Combine};
 use crate::measure::syscalls::Counter;
-use crate::scenario::{engine, growth, memory, wire};
+use crate::scenario::{engine, growth, memory, suite, wire};
 use crate::server::pinning::{Cores, Pinning};
 use crate::server::systems::{Floor, Selection};
 
@@ -34,6 +34,8 @@ pub(crate) enum Task {
     Wire(WireArgs),
     /// Bytes per key
     Memory(MemoryArgs),
+    /// The default tests of redis-benchmark, by redis-benchmark
+    Suite(SuiteArgs),
     /// The longest moments of a server that grows
     Growth(GrowthArgs),
     /// What a request costs the engine alone, without a socket
@@ -145,6 +147,55 @@ pub(crate) struct MemoryArgs {
     /// Keys to write; fewer of a shape whose values are large
     #[arg(long, default_value_t = 1_000_000)]
     keys: u32,
+}
+
+/// The options of `suite`.
+#[derive(Debug, Args)]
+pub(crate) struct SuiteArgs {
+    #[command(flatten)]
+    systems: SystemArgs,
+    /// Pollers of Dovetail, or all
+    #[arg(long = "poller", value_delimiter = ',', default_value = "epoll")]
+    pollers: Vec<String>,
+    /// The program
+    #[arg(long, value_name = "PATH", default_value = "redis-benchmark")]
+    program: PathBuf,
+    /// Tests [default: all of redis-benchmark's own]
+    #[arg(short, long = "test", value_delimiter = ',')]
+    tests: Vec<String>,
+    /// Requests of a test
+    #[arg(short = 'n', long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    requests: u32,
+    /// Connections
+    #[arg(short, long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+    /// Requests sent before their replies are awaited
+    #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pipeline: u32,
+    /// Runs of each test against each server
+    #[arg(long, default_value_t = 4)]
+    rounds: usize,
+}
+
+impl SuiteArgs {
+    /// The plan that the options describe.
+    ///
+    /// # Errors
+    /// If a core cannot be had.
+    pub(crate) fn plan(&self) -> Result<suite::Plan> {
+        Ok(suite::Plan {
+            selection: self.systems.selection(&self.pollers, Floor::Omitted),
+            pinning: self.systems.pinning(Cores::Apart)?,
+            program: self.program.clone(),
+            tests: self.tests.clone(),
+            requests: self.requests,
+            connections: self.connections,
+            pipeline: self.pipeline,
+            rounds: self.rounds.max(1),
+            seed: self.systems.seed,
+            json: self.systems.json.clone(),
+        })
+    }
 }
 
 /// The options of `growth`.

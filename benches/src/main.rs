@@ -18,7 +18,7 @@ use dovetail_backends::sys::alloc::Counting;
 use args::{CommandLine, SystemArgs, Task};
 use load::workload::{COMMANDS, WORKLOADS};
 use report::say;
-use scenario::{engine, growth, memory, wire};
+use scenario::{engine, growth, memory, suite, wire};
 use server::systems::Floor;
 
 /// The server's, so that neither the null responder nor the engine alone is compared over another.
@@ -29,6 +29,7 @@ fn main() -> Result<()> {
     match CommandLine::parse().task {
         Task::Wire(args) => wire::run(&args.plan()?),
         Task::Memory(args) => memory::run(&args.plan()?),
+        Task::Suite(args) => suite::run(&args.plan()?),
         Task::Growth(args) => growth::run(&args.plan()?),
         Task::Engine(args) => engine::run(&args.plan()?),
         Task::Null(args) => null::serve(&args.poller, args.port),

@@ -11,6 +11,7 @@ use crate::measure::spread::ratio;
 use crate::scenario::engine::Cost;
 use crate::scenario::growth::Stalls;
 use crate::scenario::memory::ShapeRecord;
+use crate::scenario::suite::TestRecord;
 use crate::scenario::wire::{CellRecord, Standing};
 use crate::server::systems::Kind;
 
@@ -122,6 +123,49 @@ pub(crate) fn memory_table(record: &ShapeRecord) -> String {
         record.shape,
         record.keys,
         table.print()
+    )
+}
+
+/// The table of one test of redis-benchmark.
+pub(crate) fn suite_table(record: &TestRecord) -> String {
+    let mut table = Table::new(&[
+        "", "krps", "p50 ms", "p99 ms", "CPU us", "+-%", "x peer", "x krps", "",
+    ]);
+    let peers = || {
+        let is_peer = |kind: &Kind| *kind == Kind::Peer;
+        let scores = record
+            .scores
+            .iter()
+            .filter(move |score| is_peer(&score.kind));
+        scores.filter(|score| !score.runs.is_empty())
+    };
+    let cpu_best = least(peers().map(|peer| peer.figure(|run| run.cpu_us).median));
+    let rate_best = least(peers().map(|peer| -peer.figure(|run| run.rate).median));
+    for score in record.scores.iter().filter(|score| !score.runs.is_empty()) {
+        let cpu = score.figure(|run| run.cpu_us);
+        let rate = score.figure(|run| run.rate).median;
+        table.row(vec![
+            score.system.clone(),
+            number(rate / 1e3),
+            number(score.figure(|run| run.p50_ms).median),
+            number(score.figure(|run| run.p99_ms).median),
+            number(cpu.median),
+            format!("{:.0}", cpu.spread() * 100.0),
+            optional(cpu_best.and_then(|best| ratio(best, cpu.median))),
+            optional(rate_best.and_then(|best| ratio(rate, -best))),
+            score.fault.clone().unwrap_or_default(),
+        ]);
+    }
+    let missing = record.scores.iter().filter(|score| score.runs.is_empty());
+    let missing = missing.map(|score| {
+        let why = score.fault.as_deref().unwrap_or("not measured");
+        format!("\n{}: {why}", score.system)
+    });
+    format!(
+        "\n{}{}{}",
+        record.test,
+        table.print(),
+        missing.collect::<String>()
     )
 }
 
