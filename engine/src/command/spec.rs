@@ -527,8 +527,9 @@ impl Spec {
     pub fn all_categories(&self) -> Categories {
         let mut all = self.categories;
         // A container's group shows in its subcommands; WAIT is filed under keys and concerns the
-        // connection.
-        if self.subcommands.is_empty() && !self.categories.has(Categories::CONNECTION) {
+        // connection, SORT three types.
+        let elsewhere = Categories::CONNECTION.and(Categories::SORTEDSET);
+        if self.subcommands.is_empty() && !self.categories.has(elsewhere) {
             all = all.and(group_category(self.group));
         }
         let implied = [

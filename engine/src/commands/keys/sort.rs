@@ -5,7 +5,9 @@ use crate::base::DbIndex;
 use crate::base::number::parse_double;
 use crate::command::collections::announce;
 use crate::command::options::is;
-use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
+use crate::command::{
+    Categories, CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec,
+};
 use crate::keyspace::{Entry, EventClasses, Keyspace, Stored};
 use crate::resp::Args;
 use crate::value::hash::HashRef;
@@ -22,11 +24,17 @@ const COST: &str = "O(N+M*log(M)) where N is the number of elements and M the nu
                     returned";
 const SOURCE: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
 
+const CATEGORIES: Categories = Categories::LIST
+    .and(Categories::SET)
+    .and(Categories::SORTEDSET)
+    .and(Categories::DANGEROUS);
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("sort", -2, sort)
         .of(Group::Generic, "1.0.0", COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
+        .categories(CATEGORIES)
         .keys(&[
             Keys::first(SOURCE),
             Keys::unknown(SOURCE).note("the keys that BY and GET name depend on the elements"),
@@ -41,6 +49,7 @@ pub const SPECS: &[Spec] = &[
     Spec::new("sort_ro", -2, sort_ro)
         .of(Group::Generic, "7.0.0", COST)
         .flags(Flags::READONLY)
+        .categories(CATEGORIES)
         .keys(&[
             Keys::first(SOURCE),
             Keys::unknown(SOURCE).note("the keys that BY and GET name depend on the elements"),
