@@ -119,6 +119,11 @@ pub const DIFFERENCES: &[Difference] = &[
         change: Change::Encoding("listpack", "hashtable"),
     },
     Difference {
+        command: "OBJECT ENCODING",
+        reason: "to sort a sorted set the oracle takes it out of its compact form for good",
+        change: Change::Encoding("skiplist", "listpack"),
+    },
+    Difference {
         command: "CONFIG SET set-max-listpack-entries",
         reason: "came with the packed sets of 7.2",
         change: Change::Accepted,

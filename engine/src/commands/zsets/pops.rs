@@ -248,8 +248,8 @@ fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// BZMPOP timeout numkeys key [key ...] MIN|MAX [COUNT count]
 fn bzmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let deadline = wait_deadline(ctx, args.get(1))?;
     let request = Mpop::read(args, 2)?;
+    let deadline = wait_deadline(ctx, args.get(1))?;
     if !request.run(ctx, args)? {
         ctx.wait_for(request.keys, Kind::SortedSet, Nothing::NullArray, deadline);
     }
