@@ -17,6 +17,7 @@ mod sets;
 mod sorting;
 mod strings;
 mod transactions;
+mod zsets;
 
 use anyhow::{Result, bail};
 use dovetail_tests::{Stage, each_poller};
@@ -58,6 +59,12 @@ fn sets_reply_as_written(stage: &Stage) -> Result<()> {
     play(stage, sets::CASES)
 }
 
+fn sorted_sets_reply_as_written(stage: &Stage) -> Result<()> {
+    play(stage, zsets::CASES)?;
+    play(stage, zsets::ranges::CASES)?;
+    play(stage, zsets::several::CASES)
+}
+
 fn sorting_replies_as_written(stage: &Stage) -> Result<()> {
     play(stage, sorting::CASES)
 }
@@ -88,6 +95,7 @@ each_poller!(
     lists_reply_as_written,
     hashes_reply_as_written,
     sets_reply_as_written,
+    sorted_sets_reply_as_written,
     sorting_replies_as_written,
     transactions_reply_as_written,
     pubsub_replies_as_written,
