@@ -10,6 +10,7 @@ mod limits;
 mod observe;
 mod pubsub;
 mod script;
+mod scripting;
 mod server;
 mod strings;
 mod transactions;
@@ -46,6 +47,10 @@ fn transactions_reply_as_written(stage: &Stage) -> Result<()> {
     play(stage, transactions::CASES)
 }
 
+fn scripts_reply_as_written(stage: &Stage) -> Result<()> {
+    play(stage, scripting::CASES)
+}
+
 fn pubsub_replies_as_written(stage: &Stage) -> Result<()> {
     play(stage, pubsub::CASES)
 }
@@ -66,6 +71,7 @@ each_poller!(
     strings_reply_as_written,
     keys_reply_as_written,
     transactions_reply_as_written,
+    scripts_reply_as_written,
     pubsub_replies_as_written,
     keyspace_events_are_those_written,
     connections_reply_as_written,

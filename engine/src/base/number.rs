@@ -114,32 +114,40 @@ pub fn write_i64(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(Digits::of(value).as_bytes());
 }
 
-/// The shortest text that reads back as `value`: integral values without a fraction, exponents
-/// from 10^17 on and below 10^-4, `inf`, `-inf` and `nan` by name.
+/// The shortest text that reads back as `value`, as Redis prints doubles: integral values within half
+/// of 64 bits without a fraction, few zeros around the digits, exponents otherwise; `inf`, `-inf` and
+/// `nan` by name.
 #[must_use]
 pub fn double_text(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
     }
     if value.is_infinite() {
-        return if value > 0.0 {
-            "inf".to_owned()
-        } else {
-            "-inf".to_owned()
-        };
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
     if value == 0.0 {
-        return if value.is_sign_negative() {
-            "-0".to_owned()
-        } else {
-            "0".to_owned()
-        };
+        return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
+    let is_integral = value.fract() == 0.0 && value.abs() <= 4_611_686_018_427_387_904.0;
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-5..21).contains(&exponent) {
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let digits = i32::try_from(digits).unwrap_or(i32::MAX);
+    // The power of ten of the last digit.
+    let last = exponent - digits + 1;
+    let is_plain = if last >= 0 {
+        is_integral || exponent < digits + 7
+    } else {
+        last > -7 || exponent.abs() < 4
+    };
+    if is_plain && (is_integral || last < 0) {
         return format!("{value}");
+    }
+    if is_plain {
+        let zeros = usize::try_from(last).unwrap_or(0);
+        let digits = mantissa.replace('.', "");
+        return format!("{digits}{}", "0".repeat(zeros));
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{}", exponent.abs())

@@ -7,6 +7,7 @@ pub mod client;
 pub mod connection;
 pub mod keys;
 pub mod pubsub;
+pub mod scripting;
 pub mod server;
 pub mod strings;
 pub mod transactions;
@@ -31,6 +32,8 @@ pub const FAMILIES: &[&[Spec]] = &[
     keys::TRANSFER_SPECS,
     keys::OBJECT_SPECS,
     keys::WAIT_SPECS,
+    scripting::SPECS,
+    scripting::CONTAINER_SPECS,
     server::acl::SPECS,
     server::command::SPECS,
     server::config::SPECS,

@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// The connection waits no more.
-    fn let_go(&mut self, now: Now, id: ConnId) {
+    pub(super) fn let_go(&mut self, now: Now, id: ConnId) {
         let Some(conn) = self.clients.get_mut(id) else {
             return;
         };
