@@ -10,7 +10,7 @@
 //! | 1 | [`resp`], [`config`] |
 //! | 2 | [`seam`], [`value`] |
 //! | 3 | [`keyspace`] |
-//! | 4 | [`conn`], [`pubsub`], [`observe`] |
+//! | 4 | [`conn`], [`pubsub`], [`script`], [`observe`] |
 //! | 5 | [`command`] |
 //! | 6 | [`commands`] |
 //! | 7 | [`executor`] |
@@ -27,5 +27,6 @@ pub mod keyspace;
 pub mod observe;
 pub mod pubsub;
 pub mod resp;
+pub mod script;
 pub mod seam;
 pub mod value;

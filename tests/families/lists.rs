@@ -1,4 +1,5 @@
-//! Lists, and clients that wait for them.
+//! Lists, and clients that wait for them. A PING of another connection sees to it that a request that
+//! is not answered has arrived.
 
 /// Cases as `script` reads them.
 pub(crate) const CASES: &str = r##"
@@ -475,8 +476,14 @@ $1
 
 # who came first is served first
 > BLPOP l 0
+5> PING
++PONG
 2> BRPOP l k 0
+5> PING
++PONG
 3> BLMOVE l m LEFT RIGHT 0
+5> PING
++PONG
 4> RPUSH l 1
 :1
 1<
@@ -505,8 +512,14 @@ $1
 
 # an element goes on from list to list
 > BLMOVE a b LEFT RIGHT 0
+5> PING
++PONG
 2> BLMOVE b c LEFT RIGHT 0
+5> PING
++PONG
 3> BLPOP c 0
+5> PING
++PONG
 4> RPUSH a x
 :1
 1<
@@ -526,6 +539,8 @@ x
 
 # whatever makes the key ready wakes
 > BLPOP l 0
+5> PING
++PONG
 2> RPUSH other 1
 :1
 2> RENAME other l
@@ -537,6 +552,8 @@ l
 $1
 1
 > BLPOP l 0
+5> PING
++PONG
 2> RPUSH other 2
 :1
 2> COPY other l
@@ -548,6 +565,8 @@ l
 $1
 2
 > BLPOP l 0
+5> PING
++PONG
 2> SORT other STORE l
 :1
 1<
@@ -557,6 +576,8 @@ l
 $1
 2
 > BLPOP l 0
+5> PING
++PONG
 2> MULTI
 +OK
 2> RPUSH l 9 8
@@ -575,6 +596,8 @@ l
 $1
 8
 > BLPOP l 0
+5> PING
++PONG
 2> SELECT 1
 +OK
 2> RPUSH l moved
@@ -588,6 +611,8 @@ l
 $5
 moved
 > BLPOP l 0
+5> PING
++PONG
 2> RPUSH l swapped
 :1
 2> SWAPDB 0 1
@@ -601,6 +626,8 @@ swapped
 
 # another type does not wake
 > BLPOP l 0
+5> PING
++PONG
 2> SET l x
 +OK
 2> DEL l
@@ -620,6 +647,8 @@ y
 
 # what comes and goes within a transaction wakes nobody
 > BLPOP l 0
+5> PING
++PONG
 2> MULTI
 +OK
 2> RPUSH l x

@@ -12,6 +12,7 @@ mod lists;
 mod observe;
 mod pubsub;
 mod script;
+mod scripting;
 mod server;
 mod sets;
 mod sorting;
@@ -73,6 +74,10 @@ fn transactions_reply_as_written(stage: &Stage) -> Result<()> {
     play(stage, transactions::CASES)
 }
 
+fn scripts_reply_as_written(stage: &Stage) -> Result<()> {
+    play(stage, scripting::CASES)
+}
+
 fn pubsub_replies_as_written(stage: &Stage) -> Result<()> {
     play(stage, pubsub::CASES)
 }
@@ -98,6 +103,7 @@ each_poller!(
     sorted_sets_reply_as_written,
     sorting_replies_as_written,
     transactions_reply_as_written,
+    scripts_reply_as_written,
     pubsub_replies_as_written,
     keyspace_events_are_those_written,
     connections_reply_as_written,

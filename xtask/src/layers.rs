@@ -26,7 +26,16 @@ pub(crate) const PACKAGES: &[PackageRule] = &[
     PackageRule {
         name: "dovetail-engine",
         inside: &["dovetail-memory"],
-        outside: Some(&["bytes", "ahash", "rand", "memchr", "sha1_smol", "sha2"]),
+        outside: Some(&[
+            "bytes",
+            "ahash",
+            "corosensei",
+            "rand",
+            "memchr",
+            "mlua",
+            "sha1_smol",
+            "sha2",
+        ]),
         engine: None,
     },
     PackageRule {
@@ -151,7 +160,11 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("pubsub", 40, &["bytes"]),
     layer("tracking", 40, &["bytes"]),
     layer("replication", 40, &["bytes"]),
-    layer("script", 40, &["bytes", "sha1_smol"]),
+    layer(
+        "script",
+        40,
+        &["bytes", "corosensei", "memchr", "mlua", "sha1_smol"],
+    ),
     layer("observe", 40, &["bytes"]),
     layer("cluster", 40, &["bytes"]),
     // What a command is, what each command does, and what sees everything.

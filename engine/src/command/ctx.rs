@@ -13,6 +13,7 @@ use crate::keyspace::{EventClasses, Key, Keyspace};
 use crate::observe::Observed;
 use crate::pubsub::{Pubsub, Topic};
 use crate::resp::Reply;
+use crate::script::Scripts;
 use crate::seam::host::{Host, ProcessIdentity};
 /// What the process says and is told, for handlers that speak to it through [`Ctx::host`].
 pub use crate::seam::host::{LogLevel, ProcessFacts, Refusal};
@@ -90,6 +91,8 @@ pub enum Release {
 pub struct Effects {
     /// Something below is set; the executor looks only then.
     pub any: bool,
+    /// Run the script now that has been staged; this is carried out before all else.
+    pub script: bool,
     /// Run the queued transaction now, whose replies follow.
     pub exec: bool,
     /// Messages to deliver.
@@ -134,6 +137,8 @@ pub struct Ctx<'a> {
     pub clients: &'a mut Clients,
     /// All subscriptions.
     pub pubsub: &'a mut Pubsub,
+    /// Scripts, and the machine that runs them.
+    pub scripts: &'a mut Scripts,
     /// The configuration.
     pub config: &'a mut Config,
     /// All commands.

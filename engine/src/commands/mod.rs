@@ -9,6 +9,7 @@ pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
+pub mod scripting;
 pub mod server;
 pub mod sets;
 pub mod strings;
@@ -50,6 +51,8 @@ pub const FAMILIES: &[&[Spec]] = &[
     keys::TRANSFER_SPECS,
     keys::OBJECT_SPECS,
     keys::WAIT_SPECS,
+    scripting::SPECS,
+    scripting::CONTAINER_SPECS,
     server::acl::SPECS,
     server::command::SPECS,
     server::config::SPECS,

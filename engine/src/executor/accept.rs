@@ -89,6 +89,13 @@ impl Engine {
 
     /// A connection is gone: everything that names it is told.
     pub(super) fn on_closed(&mut self, id: ConnId) {
+        if let Some(suspended) = &mut self.suspended
+            && suspended.conn == id
+        {
+            // The script goes on; the rest follows when it has ended.
+            suspended.is_closed = true;
+            return;
+        }
         drop_subscriptions(&mut self.clients, &mut self.pubsub, id);
         let Some(conn) = self.clients.remove(id) else {
             return;

@@ -292,7 +292,7 @@ impl Runner<'_> {
         (self.ctx.conn, self.ctx.db, self.ctx.reply.protocol) = (conn, db, protocol);
         self.ctx.hashed = None;
         let mark = self.ctx.reply.buf.mark();
-        self.execute(command, &args.args());
+        self.execute(command, &args.args(), out);
         if self.ctx.effects.block.take().is_none() {
             drop(self.blocked.take(conn, self.ctx.keyspace));
             self.ctx.clients.let_go(conn, self.ctx.now.monotonic);

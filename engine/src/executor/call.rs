@@ -5,11 +5,13 @@
 
 use super::redact::redacted;
 use super::requests::RequestEnd;
+use super::script::ScriptEnd;
 use super::{Flow, Runner};
+use crate::base::DbIndex;
 use crate::command::modes::unwatch_all;
 use crate::command::spec::Flags;
 use crate::command::table::Unknown;
-use crate::command::{CmdError, CommandId};
+use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::{PauseScope, SessionFlags};
 use crate::observe::slowlog::{Extent, Notable};
 use crate::resp::{Args, OwnedArgs, Protocol};
@@ -42,7 +44,8 @@ impl Runner<'_> {
         conn.session.last_command = command;
         let slow = flags.has(SessionFlags::SLOW_PATH)
             || self.ctx.clients.pause.is_some()
-            || !self.ctx.clients.monitors.is_empty();
+            || !self.ctx.clients.monitors.is_empty()
+            || self.suspended.is_some();
         if slow {
             return self.slow_gates(flags, command, args, out);
         }
@@ -87,6 +90,11 @@ impl Runner<'_> {
                 row.full_name
             );
             return self.refuse(command, &CmdError::text(text));
+        }
+        if self.suspended.is_some() && !is_allowed_while_busy(row.flags, &row.full_name, args) {
+            let text = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
+                        SHUTDOWN NOSAVE.";
+            return self.refuse(command, &CmdError::fixed(text));
         }
         if self.must_wait_for_pause(command) {
             return self.postpone();
@@ -152,27 +160,55 @@ impl Runner<'_> {
     /// Runs a command that has passed the gates: handler, statistics, effects.
     #[inline]
     fn run(&mut self, command: CommandId, args: &Args<'_>, out: &mut Outbox) -> Flow {
-        self.execute(command, args);
-        let mut flow = Flow::Continue;
+        let mut flow = self.execute(command, args, out);
         if self.ctx.effects.any {
             flow = self.carry_out(command, args, out);
         }
-        if self.ctx.keyspace.has_ready() {
+        // While a script is in its middle, nobody else changes anything.
+        if self.ctx.keyspace.has_ready() && self.suspended.is_none() {
             self.serve_ready(out);
         }
         flow
     }
 
-    /// The handler and its bookkeeping; effects are left to the caller.
+    /// The handler, the script that it may have asked for, and the bookkeeping; other effects are
+    /// left to the caller. Halts when a script keeps the connection waiting.
     #[inline]
-    pub(super) fn execute(&mut self, command: CommandId, args: &Args<'_>) {
+    pub(super) fn execute(
+        &mut self,
+        command: CommandId,
+        args: &Args<'_>,
+        out: &mut Outbox,
+    ) -> Flow {
         let spec = self.ctx.commands.row(command).spec;
         self.ctx.command = command;
         let db = self.ctx.db;
         let before = self.ctx.reply.buf.len();
-        let result = (spec.run)(&mut self.ctx, args);
+        let begun = self.stamp;
+        let mut result = (spec.run)(&mut self.ctx, args);
+        if self.ctx.effects.script {
+            match self.run_script(command, args, begun, out) {
+                ScriptEnd::Over(outcome) => result = outcome,
+                ScriptEnd::Suspended => return Flow::Halt,
+            }
+        }
+        self.account(command, args, result, (begun, before, db));
+        Flow::Continue
+    }
+
+    /// The bookkeeping after a handler: `begun` is the stopwatch before it, `before` the length of
+    /// the replies, `db` the database that was selected.
+    #[inline]
+    pub(super) fn account(
+        &mut self,
+        command: CommandId,
+        args: &Args<'_>,
+        result: Outcome,
+        (begun, before, db): (u64, usize, DbIndex),
+    ) {
+        let spec = self.ctx.commands.row(command).spec;
         let stamp = (self.stopwatch)();
-        let nanos = stamp.saturating_sub(self.stamp);
+        let nanos = stamp.saturating_sub(begun);
         self.stamp = stamp;
         let observed = &mut *self.ctx.observed;
         observed.stats.commands += 1;
@@ -208,7 +244,7 @@ impl Runner<'_> {
 
     /// Carries on what the keyspace has left behind: expiries, watchers, notifications.
     #[inline]
-    pub(super) fn settle(&mut self, db: crate::base::DbIndex) {
+    pub(super) fn settle(&mut self, db: DbIndex) {
         self.ctx.keyspace.settle(db, &mut self.touched);
         if !self.touched.is_empty() {
             for conn in self.touched.drain(..) {
@@ -353,6 +389,16 @@ fn unknown_command(args: &Args<'_>) -> Box<[u8]> {
         &words,
     ];
     parts.concat().into()
+}
+
+/// Commands that are answered while a script keeps the server busy.
+fn is_allowed_while_busy(flags: Flags, name: &str, args: &Args<'_>) -> bool {
+    let saves = || {
+        !args
+            .iter_from(1)
+            .any(|word| word.eq_ignore_ascii_case(b"nosave"))
+    };
+    flags.has(Flags::ALLOW_BUSY) && (name != "shutdown" || !saves())
 }
 
 /// Commands that a RESP2 connection may send while it is subscribed to something.

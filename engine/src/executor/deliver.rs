@@ -120,7 +120,22 @@ impl Runner<'_> {
             return;
         }
         let redacted = redacted(row, args);
-        let line = self.monitor_line(&redacted.as_ref().map_or(*args, OwnedArgs::args));
+        self.show_monitors(&redacted.as_ref().map_or(*args, OwnedArgs::args), None);
+    }
+
+    /// Shows a command of a script to every MONITOR.
+    #[cold]
+    pub(super) fn tell_monitors_of_script(&mut self, command: CommandId, args: &Args<'_>) {
+        let row = self.ctx.commands.row(command);
+        if !row.flags.has(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+            self.show_monitors(args, Some("lua"));
+        }
+    }
+
+    /// Shows words to every MONITOR, as coming from `origin` instead of the connection's address.
+    #[cold]
+    pub(super) fn show_monitors(&mut self, args: &Args<'_>, origin: Option<&str>) {
+        let line = self.monitor_line(args, origin);
         for monitor in self.ctx.clients.monitors.clone() {
             let conn = self.ctx.clients.get(monitor);
             if conn.is_none_or(|conn| conn.session.flags.has(SessionFlags::REPLY_OFF)) {
@@ -134,10 +149,11 @@ impl Runner<'_> {
         }
     }
 
-    fn monitor_line(&mut self, args: &Args<'_>) -> String {
+    fn monitor_line(&mut self, args: &Args<'_>, origin: Option<&str>) -> String {
         let now = self.ctx.now.unix_us;
         let (secs, micros) = (now / 1_000_000, now % 1_000_000);
         let from = match &self.ctx.session().arrival.peer {
+            _ if origin.is_some() => origin.unwrap_or_default().to_owned(),
             Endpoint::Unix(_) => {
                 let Endpoint::Unix(path) = &self.ctx.session().arrival.local else {
                     return String::new();

@@ -136,6 +136,9 @@ impl Embedded {
         let mut answer = Vec::new();
         self.receive(now, wire);
         self.engine.end_turn(now, &mut self.out);
+        while self.engine.is_busy() {
+            self.engine.end_turn(now, &mut self.out);
+        }
         self.engine.replies(&mut |_, reply: &mut ReplyBuf| {
             answer.extend_from_slice(&reply.to_vec());
             0

@@ -16,6 +16,7 @@ pub mod embed;
 mod multi;
 mod redact;
 mod requests;
+mod script;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -30,6 +31,7 @@ use crate::keyspace::Keyspace;
 use crate::observe::Observed;
 use crate::pubsub::Pubsub;
 use crate::resp::{Parser, ReplyBuf};
+use crate::script::Scripts;
 use crate::seam::host::{Host, ProcessIdentity};
 use crate::seam::machine::{Machine, Outbox};
 use crate::seam::poller::{Event, Patience};
@@ -72,6 +74,9 @@ pub struct Engine {
     keyspace: Keyspace,
     clients: Clients,
     pubsub: Pubsub,
+    scripts: Scripts,
+    /// The script that keeps the server busy.
+    suspended: Option<Box<script::Suspended>>,
     config: Config,
     commands: CommandTable,
     observed: Observed,
@@ -134,6 +139,8 @@ impl Engine {
             keyspace,
             clients: Clients::new(rng.bits()),
             pubsub: Pubsub::new(rng.bits()),
+            scripts: Scripts::new(rng.bits()),
+            suspended: None,
             observed,
             commands,
             config,
@@ -197,6 +204,7 @@ impl Engine {
                 conn,
                 clients: &mut self.clients,
                 pubsub: &mut self.pubsub,
+                scripts: &mut self.scripts,
                 config: &mut self.config,
                 commands: &self.commands,
                 observed: &mut self.observed,
@@ -207,6 +215,7 @@ impl Engine {
                 command: u16::MAX,
                 hashed: None,
             },
+            suspended: &mut self.suspended,
             blocked: &mut self.blocked,
             shutdown: &mut self.shutdown,
             cron_paused: &mut self.cron.paused,
@@ -221,6 +230,7 @@ impl Engine {
 /// One connection's turn at running commands.
 struct Runner<'a> {
     ctx: Ctx<'a>,
+    suspended: &'a mut Option<Box<script::Suspended>>,
     blocked: &'a mut Blocked,
     shutdown: &'a mut turn::Shutdown,
     cron_paused: &'a mut bool,
@@ -239,7 +249,9 @@ impl Machine for Engine {
     }
 
     fn on_event(&mut self, now: Now, event: Event<'_>, out: &mut Outbox) {
-        self.keyspace.set_now(now);
+        if self.suspended.is_none() {
+            self.keyspace.set_now(now);
+        }
         if !matches!(event, Event::Received { .. }) {
             self.run_ahead(now, out);
         }

@@ -4,7 +4,7 @@ use super::requests::RequestEnd;
 use super::{Flow, Runner};
 use crate::command::spec::Flags;
 use crate::command::{CmdError, CommandId};
-use crate::conn::{Queued, SessionFlags};
+use crate::conn::{Multi, Queued, SessionFlags};
 use crate::resp::{Args, OwnedArgs};
 use crate::seam::machine::Outbox;
 
@@ -45,11 +45,21 @@ impl Runner<'_> {
         session.flags.clear(SessionFlags::MULTI);
         session.flags.set(SessionFlags::EXECUTING);
         self.ctx.reply.array(multi.queue.len());
-        for queued in &multi.queue {
+        self.run_queue(multi, 0, out);
+    }
+
+    /// Runs the commands of a transaction from the one at `next` on.
+    pub(super) fn run_queue(&mut self, multi: Box<Multi>, next: usize, out: &mut Outbox) {
+        for (index, queued) in multi.queue.iter().enumerate().skip(next) {
             let args = queued.args.args();
             self.ctx.hashed = None;
             self.ctx.session().last_command = queued.command;
-            self.execute(queued.command, &args);
+            if !self.execute(queued.command, &args, out).goes_on() {
+                if let Some(suspended) = self.suspended {
+                    suspended.rest = Some((multi, index + 1));
+                }
+                return;
+            }
             if self.ctx.effects.any {
                 // Nothing inside a transaction makes the connection wait.
                 self.carry_out(queued.command, &args, out);

@@ -81,10 +81,17 @@ impl Engine {
 
     /// The end of a turn, events all seen.
     pub(super) fn finish_turn(&mut self, now: Now, out: &mut Outbox) {
-        self.keyspace.set_now(now);
+        if self.suspended.is_none() {
+            self.keyspace.set_now(now);
+        }
         self.run_ahead(now, out);
         if self.is_ending() {
             self.shut_down();
+            return;
+        }
+        if self.suspended.is_some() {
+            self.serve_script(now, out);
+            self.close_doomed(out);
             return;
         }
         self.observed.stats.turns += 1;
@@ -172,7 +179,8 @@ impl Engine {
         let busy = self.keyspace.pending_free() > 0
             || !self.clients.doomed.is_empty()
             || self.blocked.pause_ended
-            || self.blocked.has_work(now);
+            || self.blocked.has_work(now)
+            || self.suspended.is_some();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
         let due = self.cron.deadline().min(self.blocked.deadline()).min(pause);
         let sleep = if busy {

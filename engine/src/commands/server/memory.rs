@@ -236,7 +236,8 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
     put("clients.normal", Figure::Bytes(usage.clients));
     put("cluster.links", Figure::Bytes(0));
     put("aof.buffer", Figure::Bytes(0));
-    put("lua.caches", Figure::Bytes(0));
+    let scripts = ctx.scripts.cache_memory() as u64;
+    put("lua.caches", Figure::Bytes(scripts));
     put("functions.caches", Figure::Bytes(0));
     for (index, db) in ctx
         .keyspace

@@ -46,7 +46,7 @@ group! {
         /// After so many milliseconds of one script other clients are answered with BUSY; 0
         /// never.
         busy_reply_threshold_ms: u64 = 5000,
-        "busy-reply-threshold" | "lua-time-limit", LONG, Mutable, Later;
+        "busy-reply-threshold" | "lua-time-limit", LONG, Mutable, Live;
     }
 }
 

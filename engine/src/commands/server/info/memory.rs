@@ -7,7 +7,7 @@ use crate::commands::server::memory::Usage;
 pub(super) fn memory(view: &View<'_, '_>, out: &mut Fields) {
     let usage = Usage::of(view.ctx, &view.facts);
     used(view, &usage, out);
-    scripts(out);
+    scripts(view, out);
     allocator(view, out);
     buffers(view, &usage, out);
 }
@@ -40,21 +40,24 @@ fn used(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
     );
 }
 
-/// There are no scripts and functions yet, so they use nothing.
-fn scripts(out: &mut Fields) {
-    out.put("used_memory_lua", 0);
-    out.put("used_memory_vm_eval", 0);
-    out.put("used_memory_lua_human", "0B");
-    out.put("used_memory_scripts_eval", 0);
-    out.put("number_of_cached_scripts", 0);
+/// Scripts; there are no functions yet, so they use nothing.
+fn scripts(view: &View<'_, '_>, out: &mut Fields) {
+    let scripts = &view.ctx.scripts;
+    let machine = scripts.machine_memory() as u64;
+    let cache = scripts.cache_memory() as u64;
+    out.put("used_memory_lua", machine);
+    out.put("used_memory_vm_eval", machine);
+    out.put("used_memory_lua_human", human(machine));
+    out.put("used_memory_scripts_eval", cache);
+    out.put("number_of_cached_scripts", scripts.len());
     out.put("number_of_functions", 0);
     out.put("number_of_libraries", 0);
     out.put("used_memory_vm_functions", 0);
-    out.put("used_memory_vm_total", 0);
-    out.put("used_memory_vm_total_human", "0B");
+    out.put("used_memory_vm_total", machine);
+    out.put("used_memory_vm_total_human", human(machine));
     out.put("used_memory_functions", 0);
-    out.put("used_memory_scripts", 0);
-    out.put("used_memory_scripts_human", "0B");
+    out.put("used_memory_scripts", cache);
+    out.put("used_memory_scripts_human", human(cache));
 }
 
 fn allocator(view: &View<'_, '_>, out: &mut Fields) {

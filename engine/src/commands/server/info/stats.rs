@@ -47,7 +47,7 @@ fn keys(view: &View<'_, '_>, out: &mut Fields) {
     );
     out.put("evicted_keys", keyspace.evicted);
     out.put("evicted_clients", 0);
-    out.put("evicted_scripts", 0);
+    out.put("evicted_scripts", view.ctx.scripts.evicted);
     out.put("total_eviction_exceeded_time", 0);
     out.put("current_eviction_exceeded_time", 0);
     out.put("keyspace_hits", keyspace.hits);

@@ -1,0 +1,410 @@
+//! Running scripts: one command of theirs at a time, and in slices once they take long.
+//!
+//! Shape: a script runs within its EVAL until it ends or `busy-reply-threshold` has passed. Then it
+//! is left where it is ([`Suspended`]), its connection waits, and every turn gives it a slice until
+//! it ends; meanwhile others are answered with BUSY, and nothing else changes the dataset.
+//! Invariant: a script sees one instant, however long it runs: the keyspace's time stands still.
+//!
+//! The stopwatch decides when a script is slow. Where it stands still, in a simulation, ticks of the
+//! Lua machine are counted instead, each taken for [`TICK_NANOS`].
+
+use super::{Engine, Flow, Runner};
+use crate::base::{ConnId, DbIndex, Now};
+use crate::command::ctx::LogLevel;
+use crate::command::spec::Flags;
+use crate::command::{CmdError, CommandId, Outcome};
+use crate::conn::{Multi, SessionFlags};
+use crate::resp::{Args, OwnedArgs};
+use crate::script::{Busy, End, Machine, Resume, Run, Sha, Step};
+use crate::seam::machine::Outbox;
+
+/// How long a slow script runs in a turn, in nanoseconds.
+const SLICE_NANOS: u64 = 2_000_000;
+/// What a tick is taken for where the stopwatch stands still, in nanoseconds.
+const TICK_NANOS: u64 = 100_000;
+/// Reply buffers larger than this are given back between two calls.
+const REPLY_KEPT_BYTES: usize = 64 * 1024;
+
+/// A script under way.
+#[derive(Debug)]
+struct Running {
+    machine: Box<Machine>,
+    run: Run,
+    sha: Sha,
+    /// The caller's database, which is selected again in the end.
+    db: DbIndex,
+    /// Whether the caller was inside a transaction before.
+    was_executing: bool,
+    has_written: bool,
+    /// The stopwatch when it began, or its present slice did, and ticks since.
+    since: u64,
+    ticks: u64,
+    /// The stopwatch when it began.
+    begun: u64,
+}
+
+/// A script that has been left in its middle.
+#[derive(Debug)]
+pub(super) struct Suspended {
+    running: Running,
+    /// Who waits for it.
+    pub(super) conn: ConnId,
+    /// The EVAL, for the statistics and the slow log.
+    command: CommandId,
+    args: OwnedArgs,
+    /// The instant that it sees.
+    now: Now,
+    /// The transaction that goes on after it, from this command.
+    pub(super) rest: Option<(Box<Multi>, usize)>,
+    /// The connection has gone meanwhile.
+    pub(super) is_closed: bool,
+}
+
+/// How far a script has come.
+enum Driven {
+    Over(End),
+    /// Its time is up.
+    Left,
+    /// The machine is no more.
+    Broken,
+}
+
+/// How a command with a script has ended.
+pub(super) enum ScriptEnd {
+    /// With this outcome.
+    Over(Outcome),
+    /// It has not.
+    Suspended,
+}
+
+impl Runner<'_> {
+    /// Runs the script that the command has staged.
+    #[cold]
+    pub(super) fn run_script(
+        &mut self,
+        command: CommandId,
+        args: &Args<'_>,
+        begun: u64,
+        out: &mut Outbox,
+    ) -> ScriptEnd {
+        self.ctx.effects.script = false;
+        let scripts = &mut *self.ctx.scripts;
+        let (Some(run), Some(machine)) = (scripts.next.take(), scripts.machine.take()) else {
+            return ScriptEnd::Over(Err(CmdError::fixed("ERR there is no script to run")));
+        };
+        let sha = scripts.sha(run.script);
+        if !self.ctx.clients.monitors.is_empty() {
+            self.show_monitors(args, None);
+        }
+        let db = self.ctx.db;
+        let session = self.ctx.session();
+        let was_executing = session.flags.has(SessionFlags::EXECUTING);
+        session.flags.set(SessionFlags::EXECUTING);
+        let mut running = Running {
+            machine,
+            run,
+            sha,
+            db,
+            was_executing,
+            has_written: false,
+            since: begun,
+            ticks: 0,
+            begun,
+        };
+        let with = Resume::Run {
+            id: run.script,
+            keys: run.keys,
+            protocol: self.ctx.reply.protocol,
+        };
+        let limit = match self.ctx.config.limits.busy_reply_threshold_ms {
+            0 => u64::MAX,
+            millis => millis.saturating_mul(1_000_000),
+        };
+        match self.drive(&mut running, with, limit, out) {
+            Driven::Left => {
+                self.suspend(running, command, args);
+                ScriptEnd::Suspended
+            }
+            driven => ScriptEnd::Over(self.conclude(command, running, &driven)),
+        }
+    }
+
+    /// Lets the script run until it ends or `limit` nanoseconds have passed.
+    fn drive(
+        &mut self,
+        running: &mut Running,
+        mut with: Resume,
+        limit: u64,
+        out: &mut Outbox,
+    ) -> Driven {
+        loop {
+            let Some(step) = running.machine.resume(with) else {
+                return Driven::Broken;
+            };
+            with = match step {
+                Step::Call => {
+                    self.call_for_script(running, out);
+                    Resume::Reply
+                }
+                Step::Tick => {
+                    running.ticks += 1;
+                    let measured = (self.stopwatch)().saturating_sub(running.since);
+                    let passed = match measured {
+                        0 => running.ticks.saturating_mul(TICK_NANOS),
+                        measured => measured,
+                    };
+                    if passed >= limit {
+                        return Driven::Left;
+                    }
+                    Resume::GoOn
+                }
+                Step::Log { level, line } => {
+                    self.log_for_script(level, &line);
+                    Resume::GoOn
+                }
+                Step::AclCheck => {
+                    let words = running.machine.desk().words.borrow();
+                    let args = words.args();
+                    let command = self.ctx.commands.resolve(&args).ok();
+                    let fits = |id| self.ctx.commands.row(id).spec.accepts(args.len());
+                    // There is one user, who may do everything.
+                    Resume::Verdict(command.filter(|id| fits(*id)).map(|_| true))
+                }
+                Step::Clock => Resume::Clock((self.stopwatch)()),
+                Step::Finished(end) => return Driven::Over(end),
+                Step::Ready | Step::Compiled(_) => Resume::GoOn,
+            };
+        }
+    }
+
+    /// Runs one command of the script; the reply goes to the machine's desk.
+    fn call_for_script(&mut self, running: &mut Running, out: &mut Outbox) {
+        let desk = running.machine.desk();
+        let words = desk.words.take();
+        let mut reply = desk.reply.take();
+        reply.clear(REPLY_KEPT_BYTES);
+        let protocol = desk.protocol.get();
+        std::mem::swap(self.ctx.reply.buf, &mut reply);
+        let caller = std::mem::replace(&mut self.ctx.reply.protocol, protocol);
+        let args = words.args();
+        self.ctx.hashed = None;
+        let admitted = self.admit(running, &args);
+        match admitted {
+            Ok(command) => {
+                self.execute(command, &args, out);
+                if !self.ctx.clients.monitors.is_empty() {
+                    self.tell_monitors_of_script(command, &args);
+                }
+            }
+            Err(error) => self.answer_error(&CmdError::fixed(error)),
+        }
+        std::mem::swap(self.ctx.reply.buf, &mut reply);
+        self.ctx.reply.protocol = caller;
+        if let Ok(command) = admitted
+            && self.ctx.effects.any
+        {
+            // Nothing inside a script makes the connection wait.
+            self.carry_out(command, &args, out);
+        }
+        let desk = running.machine.desk();
+        desk.reply.replace(reply);
+        desk.words.replace(words);
+    }
+
+    /// Whether the script may run this.
+    fn admit(&self, running: &mut Running, args: &Args<'_>) -> Result<CommandId, &'static str> {
+        let Ok(command) = self.ctx.commands.resolve(args) else {
+            return Err("ERR Unknown Redis command called from script");
+        };
+        let row = self.ctx.commands.row(command);
+        if !row.spec.accepts(args.len()) {
+            return Err("ERR Wrong number of args calling Redis command from script");
+        }
+        if row.flags.has(Flags::NOSCRIPT) {
+            return Err("ERR This Redis command is not allowed from script");
+        }
+        if row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
+            if running.run.read_only {
+                return Err("ERR Write commands are not allowed from read-only scripts.");
+            }
+            running.has_written |= row.flags.has(Flags::WRITE);
+        }
+        Ok(command)
+    }
+
+    fn log_for_script(&mut self, level: u8, line: &str) {
+        let level = match level {
+            0 => LogLevel::Debug,
+            1 => LogLevel::Verbose,
+            2 => LogLevel::Notice,
+            _ => LogLevel::Warning,
+        };
+        if level.is_logged_at(self.ctx.config.logging.loglevel) {
+            self.ctx.host.log(level, line);
+        }
+    }
+
+    /// Leaves the script where it is and makes its connection wait.
+    fn suspend(&mut self, running: Running, command: CommandId, args: &Args<'_>) {
+        let millis = (self.stopwatch)().saturating_sub(running.begun) / 1_000_000;
+        let name = String::from_utf8_lossy(&running.sha).into_owned();
+        let line = format!(
+            "Slow script detected: still in execution after {millis} milliseconds. You can try \
+             killing the script using the SCRIPT KILL command. Script name is: {name}."
+        );
+        self.ctx.host.log(LogLevel::Warning, &line);
+        self.ctx.scripts.busy = Some(Busy {
+            has_written: running.has_written,
+            is_killed: false,
+        });
+        let session = self.ctx.session();
+        session.flags.set(SessionFlags::BLOCKED);
+        self.ctx.clients.blocked += 1;
+        *self.suspended = Some(Box::new(Suspended {
+            running,
+            conn: self.ctx.conn,
+            command,
+            args: OwnedArgs::copy_of(args),
+            now: self.ctx.now,
+            rest: None,
+            is_closed: false,
+        }));
+    }
+
+    /// Puts everything back that the script has borrowed, and takes its reply.
+    fn conclude(&mut self, command: CommandId, running: Running, driven: &Driven) -> Outcome {
+        self.ctx.command = command;
+        self.ctx.scripts.busy = None;
+        self.ctx.db = running.db;
+        let session = self.ctx.session();
+        session.db = running.db;
+        session
+            .flags
+            .put(SessionFlags::EXECUTING, running.was_executing);
+        let Driven::Over(end) = driven else {
+            // Scripts are compiled again when they are wanted.
+            self.ctx.scripts.flush();
+            return Err(CmdError::fixed("ERR the Lua machine has failed"));
+        };
+        let desk = running.machine.desk();
+        let outcome = match end {
+            End::Replied => {
+                self.ctx.reply.buf.append(&mut desk.result.borrow_mut());
+                Ok(())
+            }
+            End::RepliedError { counted } => {
+                let line = desk.result.borrow().to_vec();
+                let line = line.strip_prefix(b"-").unwrap_or(&line);
+                let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+                self.fail(command, line.to_vec(), *counted)
+            }
+            End::Failed { counted } => {
+                let mut line = desk.text.borrow().clone();
+                if let Some((name, at)) = desk.place.borrow_mut().take() {
+                    let sha = String::from_utf8_lossy(&running.sha).into_owned();
+                    line.extend_from_slice(format!(" script: {sha}, on {name}:{at}.").as_bytes());
+                }
+                self.fail(command, line, *counted)
+            }
+        };
+        desk.tidy();
+        self.ctx.scripts.machine = Some(running.machine);
+        outcome
+    }
+
+    /// Answers with an error, which may have been counted when a command of the script failed.
+    fn fail(&mut self, command: CommandId, line: Vec<u8>, counted: bool) -> Outcome {
+        if counted {
+            self.ctx.observed.commands[usize::from(command)].failed += 1;
+            self.ctx.reply.error(&line);
+            return Ok(());
+        }
+        Err(CmdError::Bytes(line.into()))
+    }
+
+    /// Gives the script its slice, and goes on with its transaction after it. Nothing is left when
+    /// the connection may go on.
+    fn continue_script(&mut self, mut suspended: Box<Suspended>, out: &mut Outbox) {
+        let with = match self.ctx.scripts.busy {
+            Some(busy) if busy.is_killed => Resume::Kill,
+            _ => Resume::GoOn,
+        };
+        let running = &mut suspended.running;
+        (running.since, running.ticks) = (self.stamp, 0);
+        let driven = self.drive(running, with, SLICE_NANOS, out);
+        if matches!(driven, Driven::Left) {
+            if let Some(busy) = &mut self.ctx.scripts.busy {
+                busy.has_written = suspended.running.has_written;
+            }
+            *self.suspended = Some(suspended);
+            return;
+        }
+        let Suspended {
+            running,
+            command,
+            args,
+            rest,
+            ..
+        } = *suspended;
+        let (db, begun) = (self.ctx.db, running.begun);
+        let mark = self.ctx.reply.buf.mark();
+        let before = self.ctx.reply.buf.len();
+        let outcome = self.conclude(command, running, &driven);
+        self.account(command, &args.args(), outcome, (begun, before, db));
+        if let Some((multi, next)) = rest {
+            self.run_queue(multi, next, out);
+        }
+        if self.suspended.is_none() {
+            let session = self.ctx.session();
+            if session.flags.has(SessionFlags::SILENT) {
+                session.flags.clear(SessionFlags::REPLY_SKIP);
+                self.ctx.reply.buf.truncate(mark);
+            }
+            if !self.pushes.is_empty() {
+                self.ctx.reply.buf.append(&mut self.pushes);
+            }
+            if self.ctx.keyspace.has_ready() {
+                self.serve_ready(out);
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Whether a script keeps the server busy.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    /// Gives the script that keeps the server busy its slice of this turn.
+    #[cold]
+    pub(super) fn serve_script(&mut self, now: Now, out: &mut Outbox) {
+        let Some(suspended) = self.suspended.take() else {
+            return;
+        };
+        let (conn, then, is_closed) = (suspended.conn, suspended.now, suspended.is_closed);
+        let mut output = self.take_output(conn);
+        let mut runner = self.lend(then, conn, &mut output);
+        runner.continue_script(suspended, out);
+        self.return_output(conn, output);
+        if let Some(again) = &mut self.suspended {
+            again.is_closed = is_closed;
+            return;
+        }
+        self.keyspace.set_now(now);
+        if is_closed {
+            self.on_closed(conn);
+            return;
+        }
+        self.clients.let_go(conn, now.monotonic);
+        self.resume(now, conn, out);
+    }
+}
+
+impl Flow {
+    /// Whether the next request may run.
+    pub(super) const fn goes_on(self) -> bool {
+        matches!(self, Self::Continue)
+    }
+}
