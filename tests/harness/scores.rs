@@ -9,21 +9,46 @@ const WHOLE_MAX: f64 = 4_611_686_018_427_387_904.0;
 /// The oracle's reply with its scores written as 7.2 writes them.
 #[must_use]
 pub fn short(args: &[Vec<u8>], reply: &Value) -> Value {
+    each_score(args, reply, rewrite)
+}
+
+/// The reply with one zero only: the compact form of a sorted set, which has integers, knows no other.
+#[must_use]
+pub fn with_one_zero(args: &[Vec<u8>], reply: &Value) -> Value {
+    each_score(args, reply, |text| {
+        if text == b"-0" {
+            text.remove(0);
+        }
+    })
+}
+
+/// The reply with every score changed.
+fn each_score(args: &[Vec<u8>], reply: &Value, change: fn(&mut Vec<u8>)) -> Value {
     let mut reply = reply.clone();
-    doubles(&mut reply);
+    doubles(&mut reply, change);
     let word = |at: usize| args.get(at).map(|word| word.to_ascii_uppercase());
     let Some(name) = word(0) else {
         return reply;
     };
+    // Behind the keys: one of them may have that name.
+    let options = match name.as_slice() {
+        b"ZUNION" | b"ZINTER" | b"ZDIFF" => {
+            let count = word(1).and_then(|text| String::from_utf8(text).ok());
+            let count = count.and_then(|text| text.parse::<usize>().ok());
+            count.map_or(usize::MAX, |count| count.saturating_add(2))
+        }
+        _ => 2,
+    };
     let has_scores = args
         .iter()
+        .skip(options)
         .any(|word| word.eq_ignore_ascii_case(b"WITHSCORES"));
     match name.as_slice() {
-        b"ZSCORE" | b"ZINCRBY" | b"ZADD" => bulk(&mut reply),
-        b"ZMSCORE" => every(&mut reply, 1),
-        b"ZPOPMIN" | b"ZPOPMAX" => every(&mut reply, 2),
-        b"BZPOPMIN" | b"BZPOPMAX" => every(&mut reply, 3),
-        b"ZSCAN" => inside(&mut reply, |page| every(page, 2)),
+        b"ZSCORE" | b"ZINCRBY" | b"ZADD" => bulk(&mut reply, change),
+        b"ZMSCORE" => every(&mut reply, 1, change),
+        b"ZPOPMIN" | b"ZPOPMAX" => every(&mut reply, 2, change),
+        b"BZPOPMIN" | b"BZPOPMAX" => every(&mut reply, 3, change),
+        b"ZSCAN" => inside(&mut reply, |page| every(page, 2, change)),
         b"ZMPOP" | b"BZMPOP" => inside(&mut reply, |pairs| {
             inside(pairs, |pair| every(pair, 2));
         }),
@@ -31,7 +56,7 @@ pub fn short(args: &[Vec<u8>], reply: &Value) -> Value {
         | b"ZINTER" | b"ZDIFF" | b"ZRANDMEMBER"
             if has_scores =>
         {
-            every(&mut reply, 2);
+            every(&mut reply, 2, change);
         }
         _ => {}
     }
@@ -39,30 +64,34 @@ pub fn short(args: &[Vec<u8>], reply: &Value) -> Value {
 }
 
 /// Rewrites every RESP3 double.
-fn doubles(reply: &mut Value) {
+fn doubles(reply: &mut Value, change: fn(&mut Vec<u8>)) {
     match reply {
-        Value::Double(text) => rewrite(text),
+        Value::Double(text) => change(text),
         Value::Array(items) | Value::Set(items) | Value::Push(items) => {
-            items.iter_mut().for_each(doubles);
+            items.iter_mut().for_each(|item| doubles(item, change));
         }
         Value::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
-            doubles(key);
-            doubles(value);
+            doubles(key, change);
+            doubles(value, change);
         }),
         _ => {}
     }
 }
 
-fn bulk(reply: &mut Value) {
+fn bulk(reply: &mut Value, change: fn(&mut Vec<u8>)) {
     if let Value::Bulk(text) = reply {
-        rewrite(text);
+        change(text);
     }
 }
 
 /// Rewrites the last of every `step` elements.
-fn every(reply: &mut Value, step: usize) {
+fn every(reply: &mut Value, step: usize, change: fn(&mut Vec<u8>)) {
     if let Value::Array(items) = reply {
-        items.iter_mut().skip(step - 1).step_by(step).for_each(bulk);
+        items
+            .iter_mut()
+            .skip(step - 1)
+            .step_by(step)
+            .for_each(|item| bulk(item, change));
     }
 }
 

@@ -120,12 +120,25 @@ pub struct VacantEntry<'a, T> {
     store: &'a mut Store<T>,
     probe: Probe,
     key: &'a [u8],
+    heat: u16,
 }
 
 impl<'a, T> VacantEntry<'a, T> {
     #[inline]
     pub(crate) fn new(store: &'a mut Store<T>, probe: Probe, key: &'a [u8]) -> Self {
-        Self { store, probe, key }
+        Self {
+            store,
+            probe,
+            key,
+            heat: 0,
+        }
+    }
+
+    /// The same place, for an entry that shall begin with this heat.
+    #[inline]
+    #[must_use]
+    pub fn heated(self, heat: u16) -> Self {
+        Self { heat, ..self }
     }
 
     /// Inserts the key with the low four bits of `tag`.
@@ -133,7 +146,9 @@ impl<'a, T> VacantEntry<'a, T> {
     pub fn insert(self, tag: u8, body: NewBody<'_, T>, deadline: Option<u64>) -> EntryMut<'a, T> {
         let (segment, place) = self.store.insert(self.probe, self.key, tag, body, deadline);
         // SAFETY: the store just placed the item there.
-        unsafe { EntryMut::new(self.store, segment, place) }
+        let entry = unsafe { EntryMut::new(self.store, segment, place) };
+        entry.touch(self.heat);
+        entry
     }
 }
 

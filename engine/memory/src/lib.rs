@@ -24,7 +24,7 @@
 //!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32, discard)
 //!   stats(&self) -> StoreStats, memory(&self) -> usize, check(&self)
 //! Lookup<T>       Occupied(EntryMut<T>) | Vacant(VacantEntry<T>)
-//! VacantEntry<T>  insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
+//! VacantEntry<T>  heated(self, heat) -> Self, insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
 //! EntryRef<T>     (Copy) key, tag, body, deadline, heat, touch(tick), id, record_bytes
 //! EntryMut<T>     key, tag, body, deadline, heat, touch, id, record_bytes, as_ref,
 //!                 set(tag, NewBody), replace(tag, NewBody) -> Option<Box<T>>, set_tag,

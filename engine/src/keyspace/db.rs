@@ -298,11 +298,16 @@ impl Db {
     pub fn entry<'a>(&'a mut self, key: &Key<'a>) -> Lookup<'a, Value> {
         self.clear_expired(key);
         let (tick, touching) = (self.common.tick.get(), self.common.touching.get());
-        let found = self.store.entry(key.hash, key.bytes);
-        if touching && let Lookup::Occupied(entry) = &found {
-            entry.touch(tick);
+        match self.store.entry(key.hash, key.bytes) {
+            Lookup::Occupied(entry) => {
+                if touching {
+                    entry.touch(tick);
+                }
+                Lookup::Occupied(entry)
+            }
+            // Whoever makes a key uses it.
+            Lookup::Vacant(place) => Lookup::Vacant(place.heated(tick)),
         }
-        found
     }
 
     /// Counts a change of `key` and tells its watchers.
@@ -361,7 +366,7 @@ impl Db {
                 } else {
                     None
                 };
-                place.insert(tag, body, at).touch(tick);
+                place.heated(tick).insert(tag, body, at);
                 stored = Stored::Created;
             }
         }

@@ -24,19 +24,15 @@ const ODD_ELEMENTS: [&[u8]; 11] = [
 ];
 
 /// Neither hexadecimal ones nor a negative zero: newer servers have other ways with them.
-const SCORES: [&str; 34] = [
+const SCORES: [&str; 30] = [
     "inf",
     "-inf",
     "+inf",
     "Infinity",
     "nan",
     "-nan",
-    "1e400",
-    "-1e400",
-    "1e-400",
     "1e308",
     "-1e308",
-    "5e-324",
     "0.1",
     "0.2",
     "-0.1",

@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
     free(SortedSets, 3, "ZCARD {z}"),
     free(SortedSets, 4, "ZSCORE {z} {e}"),
     free(SortedSets, 3, "ZMSCORE {z} <{e}>"),
-    free(SortedSets, 4, "(ZRANK|ZREVRANK) {z} {e}"),
+    whole(SortedSets, 4, "(ZRANK|ZREVRANK) {z} {e}"),
     free(SortedSets, 3, "ZCOUNT {z} {bound} {bound}"),
     free(SortedSets, 4, "ZRANGE {z} {index} {index} [WITHSCORES]"),
     free(

@@ -66,7 +66,7 @@ const INTEGERS: [&str; 22] = [
     "-0",
 ];
 
-const FLOATS: [&str; 24] = [
+const FLOATS: [&str; 22] = [
     "0",
     "1",
     "-1",
@@ -85,8 +85,6 @@ const FLOATS: [&str; 24] = [
     "inf",
     "-inf",
     "nan",
-    "1e4000",
-    "1e309",
     " 1",
     "1 ",
     "abc",
