@@ -15,7 +15,7 @@ use crate::command::spec::Flags;
 use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::{Multi, SessionFlags};
 use crate::resp::{Args, OwnedArgs};
-use crate::script::{Busy, End, Machine, Resume, Run, Sha, Step};
+use crate::script::{Busy, End, Machine, Resume, Run, Step};
 use crate::seam::machine::Outbox;
 
 /// How long a slow script runs in a turn, in nanoseconds.
@@ -30,7 +30,6 @@ const REPLY_KEPT_BYTES: usize = 64 * 1024;
 struct Running {
     machine: Box<Machine>,
     run: Run,
-    sha: Sha,
     /// The caller's database, which is selected again in the end.
     db: DbIndex,
     /// Whether the caller was inside a transaction before.
@@ -92,7 +91,6 @@ impl Runner<'_> {
         let (Some(run), Some(machine)) = (scripts.next.take(), scripts.machine.take()) else {
             return ScriptEnd::Over(Err(CmdError::fixed("ERR there is no script to run")));
         };
-        let sha = scripts.sha(run.script);
         if !self.ctx.clients.monitors.is_empty() {
             self.show_monitors(args, None);
         }
@@ -103,7 +101,6 @@ impl Runner<'_> {
         let mut running = Running {
             machine,
             run,
-            sha,
             db,
             was_executing,
             has_written: false,
@@ -248,7 +245,8 @@ impl Runner<'_> {
     /// Leaves the script where it is and makes its connection wait.
     fn suspend(&mut self, running: Running, command: CommandId, args: &Args<'_>) {
         let millis = (self.stopwatch)().saturating_sub(running.begun) / 1_000_000;
-        let name = String::from_utf8_lossy(&running.sha).into_owned();
+        let sha = self.ctx.scripts.sha(running.run.script);
+        let name = String::from_utf8_lossy(&sha);
         let line = format!(
             "Slow script detected: still in execution after {millis} milliseconds. You can try \
              killing the script using the SCRIPT KILL command. Script name is: {name}."
@@ -302,7 +300,8 @@ impl Runner<'_> {
             End::Failed { counted } => {
                 let mut line = desk.text.borrow().clone();
                 if let Some((name, at)) = desk.place.borrow_mut().take() {
-                    let sha = String::from_utf8_lossy(&running.sha).into_owned();
+                    let sha = self.ctx.scripts.sha(running.run.script);
+                    let sha = String::from_utf8_lossy(&sha);
                     line.extend_from_slice(format!(" script: {sha}, on {name}:{at}.").as_bytes());
                 }
                 self.fail(command, line, *counted)

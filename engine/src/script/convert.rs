@@ -259,9 +259,9 @@ impl Writer<'_, '_> {
     fn write_special(&mut self, table: &Table) -> bool {
         let fields = self.fields;
         if let Some(text) = fields.err_of(table) {
-            self.reply.error(&text.as_bytes());
+            self.reply.error(as_line(&text.as_bytes()));
         } else if let Some(text) = string_field(table, &fields.ok) {
-            write_line(self.reply, b'+', &text.as_bytes());
+            write_line(self.reply, b'+', as_line(&text.as_bytes()));
         } else if let Some(value) = number_field(table, &fields.double) {
             self.reply.double(value);
         } else if let Some(digits) = string_field(table, &fields.big_number)
@@ -329,6 +329,11 @@ fn pairs_of(table: &Table) -> Vec<(Value, Value)> {
         .pairs::<Value, Value>()
         .filter_map(Result::ok)
         .collect()
+}
+
+/// What of a text goes into a line: C ends it at a NUL.
+pub(super) fn as_line(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 /// A line of its own; line ends inside become spaces.

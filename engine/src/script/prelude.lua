@@ -224,16 +224,29 @@ local front = front_of(globals)
 globals._G = front
 native.install(front)
 
--- The loop: `take` hands over what came of the script before and returns the next one.
+-- The loop: `take` hands over what came of the script before and returns the next one, with tables of
+-- keys and arguments, or without them when those of the script before have been filled again. That
+-- is done if they are as they were made: nobody else can still hold them.
+
+local function is_untouched(table, len)
+  return next(table, len > 0 and len or nil) == nil and getmetatable(table) == nil
+end
+
 return function()
-  local ok, value = true, nil
+  local ok, value, reusable = true, nil, false
+  local keys, args, key_count, arg_count
   while true do
-    local body, keys, args = take(ok, value)
+    local body, new_keys, new_args = take(ok, value, reusable)
     if not body then
       return
     end
-    globals.KEYS, globals.ARGV = keys, args
+    if new_keys then
+      keys, args = new_keys, new_args
+      key_count, arg_count = #keys, #args
+      globals.KEYS, globals.ARGV = keys, args
+    end
     ok, value = xpcall(body, failed)
+    reusable = is_untouched(keys, key_count) and is_untouched(args, arg_count)
     if next(front) ~= nil then
       for key in next, front do
         rawset(front, key, nil)

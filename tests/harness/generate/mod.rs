@@ -4,6 +4,7 @@
 //! ten is damaged on purpose. The whole stream is made beforehand, so that it can be shrunk.
 
 mod rows;
+mod scripts;
 mod template;
 mod vocabulary;
 
