@@ -56,6 +56,10 @@ fn transactions_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
     )
 }
 
+fn scripts_answer_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    fight(stage, &[Family::Scripts, Family::Transactions], 0)
+}
+
 fn pubsub_answers_as_the_oracle_does(stage: &Stage) -> Result<()> {
     fight(stage, &[Family::Pubsub], 3)
 }
@@ -137,6 +141,7 @@ each_poller!(
     strings_answer_as_the_oracle_does,
     keys_answer_as_the_oracle_does,
     transactions_answer_as_the_oracle_does,
+    scripts_answer_as_the_oracle_does,
     pubsub_answers_as_the_oracle_does,
     connections_answer_as_the_oracle_does,
     the_server_answers_as_the_oracle_does,

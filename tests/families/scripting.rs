@@ -108,7 +108,7 @@ ERR value is not an integer or out of range
 > EVAL "redis.call = 1" 0
 -ERR user_script:1: Attempt to modify a readonly table script: {*}
 > EVAL "table.insert(_G,1) return 1" 0
-:1
+-ERR user_script:1: Attempt to modify a readonly table script: {*}
 > EVAL "return tostring(rawget(_G,1))" 0
 $3
 nil
@@ -238,4 +238,18 @@ da39a3ee5e6b4b0d3255bfef95601890afd80709
 > EXEC
 2| *-1
 3| _
+
+# what would reach past its bounds is refused
+> EVAL "return {unpack({},-2147483648,2147483647)}" 0
+-ERR user_script:1: too many results to unpack script: {*}
+> EVAL "return {unpack({},-1,2147483646)}" 0
+-ERR user_script:1: too many results to unpack script: {*}
+> EVAL "return #{unpack({1,2,3})}" 0
+:3
+> EVAL "table.insert(redis,1)" 0
+-ERR user_script:1: Attempt to modify a readonly table script: {*}
+> EVAL "local t={2,1} table.sort(t) table.insert(t,9) table.remove(t,1) return t" 0
+*2
+:2
+:9
 "##;

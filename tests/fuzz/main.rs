@@ -36,10 +36,10 @@ const FORBIDDEN: [&[u8]; 8] = [
 
 /// A stream of commands in wire format.
 fn commands(seed: u64, rng: &mut SmallRng) -> Vec<u8> {
-    use Family::{Connection, Keys, Pubsub, Strings, Transactions};
+    use Family::{Connection, Keys, Pubsub, Scripts, Strings, Transactions};
     let plan = Plan {
         seed,
-        families: vec![Strings, Keys, Transactions, Pubsub, Connection],
+        families: vec![Strings, Keys, Transactions, Scripts, Pubsub, Connection],
         commands: 20,
         talkers: 1,
         listeners: 1,

@@ -50,7 +50,7 @@ fn each_score(args: &[Vec<u8>], reply: &Value, change: fn(&mut Vec<u8>)) -> Valu
         b"BZPOPMIN" | b"BZPOPMAX" => every(&mut reply, 3, change),
         b"ZSCAN" => inside(&mut reply, |page| every(page, 2, change)),
         b"ZMPOP" | b"BZMPOP" => inside(&mut reply, |pairs| {
-            inside(pairs, |pair| every(pair, 2));
+            inside(pairs, |pair| every(pair, 2, change));
         }),
         b"ZRANGE" | b"ZREVRANGE" | b"ZRANGEBYSCORE" | b"ZREVRANGEBYSCORE" | b"ZUNION"
         | b"ZINTER" | b"ZDIFF" | b"ZRANDMEMBER"

@@ -9,5 +9,6 @@ mod listening;
 mod misbehaving;
 mod options;
 mod rewrite;
+mod scripts;
 mod stopping;
 mod switching;

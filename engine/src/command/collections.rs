@@ -38,8 +38,15 @@ pub fn announce(
     ctx.notify(class, event, key.bytes);
 }
 
-/// Removes a collection that nothing is left of, and announces it.
+/// Removes a collection that nothing is left of, and announces it; that something was taken has
+/// been counted.
 pub fn remove_emptied(ctx: &mut Ctx<'_>, key: &Key<'_>) {
+    ctx.keyspace.db(ctx.db).remove_emptied(key);
+    ctx.notify(EventClasses::GENERIC, "del", key.bytes);
+}
+
+/// Removes a key that is there, and announces it.
+pub fn remove_key(ctx: &mut Ctx<'_>, key: &Key<'_>) {
     ctx.keyspace.db(ctx.db).remove(key);
     ctx.notify(EventClasses::GENERIC, "del", key.bytes);
 }

@@ -20,6 +20,8 @@ pub struct Clients {
     pub pause: Option<Pause>,
     /// Connections that see every command.
     pub monitors: Vec<ConnId>,
+    /// A connection that is gone, and whose script has not ended; its slot may be used again.
+    orphan: Option<Box<Conn>>,
 }
 
 impl Clients {
@@ -35,6 +37,7 @@ impl Clients {
             blocked: 0,
             pause: None,
             monitors: Vec::new(),
+            orphan: None,
         }
     }
 
@@ -61,8 +64,22 @@ impl Clients {
         self.rows[index] = Some(conn);
     }
 
+    /// Gives up the slot of a connection that is gone, and keeps the connection until it is removed.
+    pub fn orphan(&mut self, id: ConnId) {
+        let row = self.rows.get_mut(id.index());
+        let gone = row.and_then(|row| row.take_if(|conn| conn.id == id));
+        if gone.is_some() {
+            debug_assert!(self.orphan.is_none(), "one script runs at a time");
+            self.orphan = gone;
+        }
+    }
+
     /// Forgets a connection.
     pub fn remove(&mut self, id: ConnId) -> Option<Box<Conn>> {
+        if let Some(conn) = self.orphan.take_if(|conn| conn.id == id) {
+            self.by_client_id.remove(&conn.session.client_id);
+            return Some(conn);
+        }
         let row = self.rows.get_mut(id.index())?;
         if row.as_ref().is_none_or(|conn| conn.id != id) {
             return None;
@@ -75,20 +92,20 @@ impl Clients {
     /// A connection, if it is still there.
     #[inline]
     pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
-        self.rows
-            .get_mut(id.index())?
-            .as_deref_mut()
-            .filter(|conn| conn.id == id)
+        match self.rows.get_mut(id.index()) {
+            Some(Some(conn)) if conn.id == id => Some(conn),
+            _ => self.orphan.as_deref_mut().filter(|conn| conn.id == id),
+        }
     }
 
     /// A connection, if it is still there.
     #[must_use]
     #[inline]
     pub fn get(&self, id: ConnId) -> Option<&Conn> {
-        self.rows
-            .get(id.index())?
-            .as_deref()
-            .filter(|conn| conn.id == id)
+        match self.rows.get(id.index()) {
+            Some(Some(conn)) if conn.id == id => Some(conn),
+            _ => self.orphan.as_deref().filter(|conn| conn.id == id),
+        }
     }
 
     /// The connection with this CLIENT ID.
@@ -151,6 +168,10 @@ impl Clients {
         let Some(conn) = self.get_mut(id) else {
             return;
         };
+        // What it was to be silent about is over; a command that a pause held back is still to come.
+        if conn.session.flags.has(SessionFlags::BLOCKED) {
+            conn.session.flags.clear(SessionFlags::REPLY_SKIP);
+        }
         let over = SessionFlags(SessionFlags::WAITING.0 | SessionFlags::UNBLOCKED.0);
         conn.session.flags.clear(over);
         conn.session.last_active = now;

@@ -94,6 +94,7 @@ impl Engine {
         {
             // The script goes on; the rest follows when it has ended.
             suspended.is_closed = true;
+            self.clients.orphan(id);
             return;
         }
         drop_subscriptions(&mut self.clients, &mut self.pubsub, id);

@@ -150,8 +150,8 @@ impl Engine {
     pub(super) fn serve_blocked(&mut self, now: Now, out: &mut Outbox) {
         // Who goes on may wait again at once, for something else: first all are taken out.
         for (conn, waiting, how) in self.blocked.take_over(now, &mut self.keyspace) {
-            self.clients.let_go(conn, now.monotonic);
             self.answer_waiting(conn, &waiting, how);
+            self.clients.let_go(conn, now.monotonic);
             self.blocked.served.push(conn);
         }
         // What runs now may serve others, who go on as well.
@@ -166,7 +166,7 @@ impl Engine {
         let Some(conn) = self.clients.output_of(id) else {
             return;
         };
-        if conn.session.flags.has(SessionFlags::REPLY_OFF) {
+        if conn.session.flags.has(SessionFlags::SILENT) {
             return;
         }
         let mut reply = Reply {
@@ -254,7 +254,8 @@ impl Runner<'_> {
         loop {
             let (key, keyspace) = (self.ctx.keyspace.key(key), &*self.ctx.keyspace);
             let entry = keyspace.peek_db(db).peek(&key);
-            let Some(kind) = entry.map(kind_of) else {
+            let Some(kind @ (Kind::List | Kind::SortedSet)) = entry.map(kind_of) else {
+                // Nobody waits for anything else.
                 return;
             };
             let Some((ticket, conn)) = keyspace.peek_db(db).next_waiter(key.bytes, from) else {

@@ -14,8 +14,8 @@ use crate::command::ctx::LogLevel;
 use crate::command::spec::Flags;
 use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::{Multi, SessionFlags};
-use crate::resp::{Args, OwnedArgs};
-use crate::script::{Busy, End, Machine, Resume, Run, Sha, Step};
+use crate::resp::{Args, OwnedArgs, ReplyBuf};
+use crate::script::{Busy, End, Machine, Resume, Run, Step};
 use crate::seam::machine::Outbox;
 
 /// How long a slow script runs in a turn, in nanoseconds.
@@ -30,7 +30,6 @@ const REPLY_KEPT_BYTES: usize = 64 * 1024;
 struct Running {
     machine: Box<Machine>,
     run: Run,
-    sha: Sha,
     /// The caller's database, which is selected again in the end.
     db: DbIndex,
     /// Whether the caller was inside a transaction before.
@@ -52,12 +51,12 @@ pub(super) struct Suspended {
     /// The EVAL, for the statistics and the slow log.
     command: CommandId,
     args: OwnedArgs,
-    /// The instant that it sees.
-    now: Now,
     /// The transaction that goes on after it, from this command.
     pub(super) rest: Option<(Box<Multi>, usize)>,
     /// The connection has gone meanwhile.
     pub(super) is_closed: bool,
+    /// Messages to the connection itself, which follow its reply.
+    pushes: ReplyBuf,
 }
 
 /// How far a script has come.
@@ -92,7 +91,6 @@ impl Runner<'_> {
         let (Some(run), Some(machine)) = (scripts.next.take(), scripts.machine.take()) else {
             return ScriptEnd::Over(Err(CmdError::fixed("ERR there is no script to run")));
         };
-        let sha = scripts.sha(run.script);
         if !self.ctx.clients.monitors.is_empty() {
             self.show_monitors(args, None);
         }
@@ -103,7 +101,6 @@ impl Runner<'_> {
         let mut running = Running {
             machine,
             run,
-            sha,
             db,
             was_executing,
             has_written: false,
@@ -247,7 +244,8 @@ impl Runner<'_> {
     /// Leaves the script where it is and makes its connection wait.
     fn suspend(&mut self, running: Running, command: CommandId, args: &Args<'_>) {
         let millis = (self.stopwatch)().saturating_sub(running.begun) / 1_000_000;
-        let name = String::from_utf8_lossy(&running.sha).into_owned();
+        let sha = self.ctx.scripts.sha(running.run.script);
+        let name = String::from_utf8_lossy(&sha);
         let line = format!(
             "Slow script detected: still in execution after {millis} milliseconds. You can try \
              killing the script using the SCRIPT KILL command. Script name is: {name}."
@@ -265,9 +263,9 @@ impl Runner<'_> {
             conn: self.ctx.conn,
             command,
             args: OwnedArgs::copy_of(args),
-            now: self.ctx.now,
             rest: None,
             is_closed: false,
+            pushes: std::mem::take(&mut self.pushes),
         }));
     }
 
@@ -301,7 +299,8 @@ impl Runner<'_> {
             End::Failed { counted } => {
                 let mut line = desk.text.borrow().clone();
                 if let Some((name, at)) = desk.place.borrow_mut().take() {
-                    let sha = String::from_utf8_lossy(&running.sha).into_owned();
+                    let sha = self.ctx.scripts.sha(running.run.script);
+                    let sha = String::from_utf8_lossy(&sha);
                     line.extend_from_slice(format!(" script: {sha}, on {name}:{at}.").as_bytes());
                 }
                 self.fail(command, line, *counted)
@@ -329,6 +328,7 @@ impl Runner<'_> {
             Some(busy) if busy.is_killed => Resume::Kill,
             _ => Resume::GoOn,
         };
+        self.pushes = std::mem::take(&mut suspended.pushes);
         let running = &mut suspended.running;
         (running.since, running.ticks) = (self.stamp, 0);
         let driven = self.drive(running, with, SLICE_NANOS, out);
@@ -336,6 +336,7 @@ impl Runner<'_> {
             if let Some(busy) = &mut self.ctx.scripts.busy {
                 busy.has_written = suspended.running.has_written;
             }
+            suspended.pushes = std::mem::take(&mut self.pushes);
             *self.suspended = Some(suspended);
             return;
         }
@@ -383,9 +384,10 @@ impl Engine {
         let Some(suspended) = self.suspended.take() else {
             return;
         };
-        let (conn, then, is_closed) = (suspended.conn, suspended.now, suspended.is_closed);
+        let (conn, is_closed) = (suspended.conn, suspended.is_closed);
         let mut output = self.take_output(conn);
-        let mut runner = self.lend(then, conn, &mut output);
+        // The dataset's time stands still, the clock that TIME shows does not.
+        let mut runner = self.lend(now, conn, &mut output);
         runner.continue_script(suspended, out);
         self.return_output(conn, output);
         if let Some(again) = &mut self.suspended {

@@ -173,7 +173,7 @@ impl Engine {
 
     /// How long the loop may sleep, and how much company it waits for.
     pub(super) fn next_patience(&mut self, now: Now) -> Patience {
-        if self.observed.stats.turns > 0 {
+        if self.observed.stats.turns > 0 && self.suspended.is_none() {
             self.observed.stats.turn_us += now.monotonic.minus(self.cron.now()).0;
         }
         let busy = self.keyspace.pending_free() > 0

@@ -4,6 +4,7 @@
 use crate::base::{DbIndex, Now};
 use crate::value::Value;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 /// A value with more pieces than this is not destroyed at once.
 const PIECES_AT_ONCE: usize = 64;
@@ -21,6 +22,8 @@ pub(super) struct Common {
     pub(super) has_ready: Cell<bool>,
     /// Keys that somebody waits for and that have changed.
     ready: RefCell<Vec<(DbIndex, Box<[u8]>)>>,
+    /// The same, to tell which are known.
+    noted: RefCell<BTreeSet<(u32, Box<[u8]>)>>,
     /// Large values that no key refers to any more.
     discarded: RefCell<Vec<Value>>,
 }
@@ -34,18 +37,15 @@ impl Common {
 
     /// Remembers that `key` has changed, for those who wait for it.
     pub(super) fn note_ready(&self, db: DbIndex, key: &[u8]) {
-        let mut ready = self.ready.borrow_mut();
-        if !ready
-            .iter()
-            .any(|(other, noted)| *other == db && **noted == *key)
-        {
-            ready.push((db, key.into()));
+        if self.noted.borrow_mut().insert((db.0, key.into())) {
+            self.ready.borrow_mut().push((db, key.into()));
         }
         self.has_ready.set(true);
     }
 
     pub(super) fn take_ready(&self) -> Vec<(DbIndex, Box<[u8]>)> {
         self.has_ready.set(false);
+        self.noted.borrow_mut().clear();
         self.ready.take()
     }
 

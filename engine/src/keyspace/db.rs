@@ -403,6 +403,11 @@ impl Db {
         true
     }
 
+    /// Removes a collection that nothing is left of; taking the last of it was the change.
+    pub fn remove_emptied(&mut self, key: &Key<'_>) {
+        self.expire_now(key);
+    }
+
     /// Whether a key lies here whose deadline has passed.
     pub(super) fn holds_expired(&self, bytes: &[u8]) -> bool {
         let key = Key::new(bytes, &self.hasher);
@@ -525,7 +530,9 @@ impl Db {
         std::mem::swap(&mut self.store, &mut other.store);
         for db in [&*self, &*other] {
             for key in db.waiters.keys() {
-                db.common.note_ready(db.index, key);
+                if is_in(&db.store, key) {
+                    db.common.note_ready(db.index, key);
+                }
             }
         }
         std::mem::swap(&mut self.due_cursor, &mut other.due_cursor);

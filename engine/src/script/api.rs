@@ -2,7 +2,7 @@
 
 use super::convert::{self, Fields, truncated};
 use super::exchange::{Resume, Step};
-use super::libraries::general;
+use super::libraries::{double, general};
 use super::machine::Link;
 use super::raise::{self, Raised};
 use super::random::Random;
@@ -178,8 +178,7 @@ fn as_integer(value: &Value) -> Option<i64> {
 fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.to_string_lossy()),
-        Value::Integer(_) | Value::Number(_) => value.to_string().ok(),
-        _ => None,
+        other => double(other).map(|number| general(number, 14)),
     }
 }
 
@@ -222,10 +221,8 @@ fn sha1hex(lua: &Lua, args: &MultiValue) -> mlua::Result<Value> {
     }
     let digest = match args.front() {
         Some(Value::String(text)) => sha1_smol::Sha1::from(&*text.as_bytes()),
-        Some(number @ (Value::Integer(_) | Value::Number(_))) => {
-            sha1_smol::Sha1::from(number.to_string()?)
-        }
-        _ => sha1_smol::Sha1::new(),
+        Some(other) => sha1_smol::Sha1::from(as_text(other).unwrap_or_default()),
+        None => sha1_smol::Sha1::new(),
     };
     let text = digest.digest().to_string();
     Ok(Value::String(lua.create_string(text)?))
@@ -357,7 +354,7 @@ pub(super) fn note_failure(lua: &Lua, link: &Link<'_>, api: &Api<'_>, value: &Va
             }
         },
     };
-    *link.desk.text.borrow_mut() = line;
+    *link.desk.text.borrow_mut() = convert::as_line(&line).to_vec();
     *link.desk.place.borrow_mut() = raise::place_of_script(lua);
     api.failure.set(Some(counted));
 }

@@ -6,6 +6,10 @@ use mlua::{Lua, LuaString, Table, Value};
 
 /// How deep a script's reply may nest: what Lua's own stack grants real servers.
 const DEPTH_MAX: usize = 7995;
+/// Values that a script's reply may have.
+const REPLY_VALUES_MAX: usize = 1 << 25;
+/// Bytes that a script's reply may have, give or take one string.
+const REPLY_BYTES_MAX: usize = 1 << 30;
 
 /// Names of the fields that give a table its meaning, made once.
 pub(super) struct Fields {
@@ -58,6 +62,14 @@ fn string_field(table: &Table, name: &LuaString) -> Option<LuaString> {
 fn table_field(table: &Table, name: &LuaString) -> Option<Table> {
     match table.raw_get::<Value>(name) {
         Ok(Value::Table(inner)) => Some(inner),
+        _ => None,
+    }
+}
+
+fn number_field(table: &Table, name: &LuaString) -> Option<f64> {
+    match table.raw_get::<Value>(name) {
+        Ok(Value::Number(value)) => Some(value),
+        Ok(Value::Integer(value)) => Some(number_of(value)),
         _ => None,
     }
 }
@@ -189,93 +201,119 @@ pub(super) fn to_reply(
     fields: &Fields,
     reply: &mut Reply<'_>,
 ) -> End {
-    if let Value::Table(table) = value
-        && fields.err_of(table).is_some()
-    {
-        let counted = fields.is_counted(table);
-        write(value, seen, fields, reply, 0);
-        return End::RepliedError { counted };
+    let mark = reply.buf.mark();
+    let mut writer = Writer {
+        seen,
+        fields,
+        reply,
+        left: REPLY_VALUES_MAX,
+    };
+    writer.write(value, 0);
+    if writer.left == 0 || writer.reply.buf.len() > REPLY_BYTES_MAX {
+        reply.buf.truncate(mark);
+        reply.error(b"ERR the reply of the script is too large");
+        return End::RepliedError { counted: false };
     }
-    write(value, seen, fields, reply, 0);
-    End::Replied
-}
-
-fn write(value: &Value, seen: Protocol, fields: &Fields, reply: &mut Reply<'_>, depth: usize) {
     match value {
-        Value::String(text) => reply.bulk(&text.as_bytes()),
-        Value::Integer(value) => reply.integer(*value),
-        Value::Number(value) => reply.integer(truncated(*value)),
-        Value::Boolean(value) if seen == Protocol::Resp3 => reply.boolean(*value),
-        Value::Boolean(true) => reply.integer(1),
-        Value::Table(_) if depth == DEPTH_MAX => reply.error(b"ERR reached lua stack limit"),
-        Value::Table(table) => write_table(table, seen, fields, reply, depth),
-        _ => reply.null(),
+        Value::Table(table) if fields.err_of(table).is_some() => End::RepliedError {
+            counted: fields.is_counted(table),
+        },
+        _ => End::Replied,
     }
 }
 
-fn write_table(
-    table: &Table,
+/// What a script returns, on its way to the wire.
+struct Writer<'a, 'r> {
     seen: Protocol,
-    fields: &Fields,
-    reply: &mut Reply<'_>,
-    depth: usize,
-) {
-    if let Some(text) = fields.err_of(table) {
-        return reply.error(&text.as_bytes());
-    }
-    if let Some(text) = string_field(table, &fields.ok) {
-        return write_line(reply, b'+', &text.as_bytes());
-    }
-    match table.raw_get::<Value>(&fields.double) {
-        Ok(Value::Number(value)) => return reply.double(value),
-        Ok(Value::Integer(value)) => return reply.double(number_of(value)),
-        _ => {}
-    }
-    if let Some(map) = table_field(table, &fields.map) {
-        let pairs = pairs_of(&map);
-        reply.map(pairs.len());
-        for (key, value) in pairs {
-            write(&key, seen, fields, reply, depth + 1);
-            write(&value, seen, fields, reply, depth + 1);
+    fields: &'a Fields,
+    reply: &'a mut Reply<'r>,
+    /// Values that may still be written: a table that holds itself twice has no end.
+    left: usize,
+}
+
+impl Writer<'_, '_> {
+    fn write(&mut self, value: &Value, depth: usize) {
+        if self.left == 0 || self.reply.buf.len() > REPLY_BYTES_MAX {
+            return;
         }
-        return;
-    }
-    if let Some(set) = table_field(table, &fields.set) {
-        let pairs = pairs_of(&set);
-        reply.set(pairs.len());
-        for (member, _) in pairs {
-            write(&member, seen, fields, reply, depth + 1);
+        self.left -= 1;
+        match value {
+            Value::String(text) => self.reply.bulk(&text.as_bytes()),
+            Value::Integer(value) => self.reply.integer(*value),
+            Value::Number(value) => self.reply.integer(truncated(*value)),
+            Value::Boolean(value) if self.seen == Protocol::Resp3 => self.reply.boolean(*value),
+            Value::Boolean(true) => self.reply.integer(1),
+            Value::Table(_) if depth == DEPTH_MAX => {
+                self.reply.error(b"ERR reached lua stack limit");
+            }
+            Value::Table(table) => {
+                if !self.write_special(table) {
+                    self.write_aggregate(table, depth);
+                }
+            }
+            _ => self.reply.null(),
         }
-        return;
     }
-    if let Some(digits) = string_field(table, &fields.big_number) {
-        let digits = String::from_utf8_lossy(&digits.as_bytes()).replace(['\r', '\n'], " ");
-        return reply.big_number(&digits);
+
+    /// Tables that stand for one value; false when this is none of them.
+    fn write_special(&mut self, table: &Table) -> bool {
+        let fields = self.fields;
+        if let Some(text) = fields.err_of(table) {
+            self.reply.error(as_line(&text.as_bytes()));
+        } else if let Some(text) = string_field(table, &fields.ok) {
+            write_line(self.reply, b'+', as_line(&text.as_bytes()));
+        } else if let Some(value) = number_field(table, &fields.double) {
+            self.reply.double(value);
+        } else if let Some(digits) = string_field(table, &fields.big_number)
+            && table_field(table, &fields.map).is_none()
+            && table_field(table, &fields.set).is_none()
+        {
+            let digits = String::from_utf8_lossy(&digits.as_bytes()).replace(['\r', '\n'], " ");
+            self.reply.big_number(&digits);
+        } else {
+            return false;
+        }
+        true
     }
-    if let Some(inner) = table_field(table, &fields.verbatim)
-        && let Some(format) = string_field(&inner, &fields.format)
-        && let Some(text) = string_field(&inner, &fields.string)
-    {
-        let mut format = String::from_utf8_lossy(&format.as_bytes()).into_owned();
-        format.truncate(
-            format
-                .char_indices()
-                .nth(3)
-                .map_or(format.len(), |(at, _)| at),
-        );
-        return reply.verbatim(&format, &text.as_bytes());
+
+    fn write_aggregate(&mut self, table: &Table, depth: usize) {
+        let fields = self.fields;
+        if let Some(map) = table_field(table, &fields.map) {
+            let pairs = pairs_of(&map);
+            self.reply.map(pairs.len());
+            for (key, value) in pairs {
+                self.write(&key, depth + 1);
+                self.write(&value, depth + 1);
+            }
+        } else if let Some(set) = table_field(table, &fields.set) {
+            let pairs = pairs_of(&set);
+            self.reply.set(pairs.len());
+            for (member, _) in pairs {
+                self.write(&member, depth + 1);
+            }
+        } else if let Some(inner) = table_field(table, &fields.verbatim)
+            && let Some(format) = string_field(&inner, &fields.format)
+            && let Some(text) = string_field(&inner, &fields.string)
+        {
+            let mut format = String::from_utf8_lossy(&format.as_bytes()).into_owned();
+            let third = format.char_indices().nth(3);
+            format.truncate(third.map_or(format.len(), |(at, _)| at));
+            self.reply.verbatim(&format, &text.as_bytes());
+        } else {
+            self.write_array(table, depth);
+        }
     }
-    let mut len = 0;
-    while table
-        .raw_get::<Value>(len + 1)
-        .is_ok_and(|value| !value.is_nil())
-    {
-        len += 1;
-    }
-    reply.array(len);
-    for index in 1..=len {
-        let value = table.raw_get::<Value>(index).unwrap_or(Value::Nil);
-        write(&value, seen, fields, reply, depth + 1);
+
+    fn write_array(&mut self, table: &Table, depth: usize) {
+        let at = |index: usize| table.raw_get::<Value>(index).unwrap_or(Value::Nil);
+        let mut len = 0;
+        while !at(len + 1).is_nil() {
+            len += 1;
+        }
+        self.reply.array(len);
+        for index in 1..=len {
+            self.write(&at(index), depth + 1);
+        }
     }
 }
 
@@ -291,6 +329,11 @@ fn pairs_of(table: &Table) -> Vec<(Value, Value)> {
         .pairs::<Value, Value>()
         .filter_map(Result::ok)
         .collect()
+}
+
+/// What of a text goes into a line: C ends it at a NUL.
+pub(super) fn as_line(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 /// A line of its own; line ends inside become spaces.

@@ -14,7 +14,9 @@ use super::{convert, libraries};
 use crate::resp::Reply;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Value, VmState};
+use mlua::{
+    BString, Either, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState,
+};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -157,11 +159,13 @@ fn live(desk: &Desk, yielder: &Yielder<Resume, Step>) -> mlua::Result<()> {
         api::random(&lua, scope, &api, &globals)?;
         let native = lua.create_table()?;
         let (link, api, compiled) = (&link, &api, &compiled);
-        let take = scope.create_function(move |lua, (ok, value): (bool, Value)| {
-            let next = compiled.take(lua, link, api, ok, value);
-            lua.set_memory_limit(MEMORY_BYTES_MAX)?;
-            next
-        })?;
+        let take =
+            scope.create_function(move |lua, (ok, value, reusable): (bool, Value, bool)| {
+                compiled.reusable.set(reusable);
+                let next = compiled.take(lua, link, api, ok, value);
+                lua.set_memory_limit(MEMORY_BYTES_MAX)?;
+                next
+            })?;
         native.raw_set("take", take)?;
         let failed = scope.create_function(move |lua, value: Value| {
             api::note_failure(lua, link, api, &value);
@@ -173,7 +177,7 @@ fn live(desk: &Desk, yielder: &Yielder<Resume, Step>) -> mlua::Result<()> {
             Ok((raise::shown(lua, value)?, is_killed))
         })?;
         native.raw_set("unwrap", unwrap)?;
-        let install = lua.create_function(|lua, front: mlua::Table| lua.set_globals(front))?;
+        let install = lua.create_function(|lua, front: Table| lua.set_globals(front))?;
         native.raw_set("install", install)?;
         let tick = scope.create_function(move |lua, ()| link.step(lua, Step::Tick).map(drop))?;
         lua.set_named_registry_value(TICK, tick)?;
@@ -184,10 +188,25 @@ fn live(desk: &Desk, yielder: &Yielder<Resume, Step>) -> mlua::Result<()> {
     })
 }
 
+/// A script with its keys and its arguments; nothing at the end of the machine.
+type Handed = (Option<Function>, Option<Table>, Option<Table>);
+
+/// Bytes as something that goes to Lua's stack; what is text goes there without a copy in between.
+fn pushable(bytes: &[u8]) -> Either<&str, BString> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Either::Left(text),
+        Err(_) => Either::Right(BString::from(bytes)),
+    }
+}
+
 /// Scripts that have been compiled.
 #[derive(Default)]
 struct Compiled {
     functions: RefCell<Vec<Option<Function>>>,
+    /// The tables of keys and arguments of the last script, with their lengths.
+    tables: RefCell<Option<[(Table, usize); 2]>>,
+    /// Nobody has changed them in a way that shows.
+    reusable: Cell<bool>,
     running: Cell<bool>,
     protocol: Cell<crate::resp::Protocol>,
 }
@@ -201,7 +220,7 @@ impl Compiled {
         api: &Api<'_>,
         ok: bool,
         value: Value,
-    ) -> mlua::Result<MultiValue> {
+    ) -> mlua::Result<Handed> {
         lua.set_memory_limit(0)?;
         if link.killed.get() {
             link.killed.set(false);
@@ -260,7 +279,7 @@ impl Compiled {
         link: &Link<'_>,
         mut step: Step,
         api: &Api<'_>,
-    ) -> mlua::Result<MultiValue> {
+    ) -> mlua::Result<Handed> {
         loop {
             link.desk.memory.set(lua.used_memory());
             match link.wait(step) {
@@ -279,34 +298,39 @@ impl Compiled {
                     }
                     step = Step::Ready;
                 }
-                Resume::Quit => return Ok(MultiValue::new()),
+                Resume::Quit => return Ok((None, None, None)),
                 _ => step = Step::Ready,
             }
         }
     }
 
     /// The function with its keys and arguments.
-    fn handed(
-        &self,
-        lua: &Lua,
-        link: &Link<'_>,
-        id: usize,
-        keys: usize,
-    ) -> mlua::Result<MultiValue> {
+    fn handed(&self, lua: &Lua, link: &Link<'_>, id: usize, keys: usize) -> mlua::Result<Handed> {
         let functions = self.functions.borrow();
         let Some(Some(function)) = functions.get(id) else {
             return Err(raise::reply("ERR the script is gone"));
         };
         let words = link.desk.words.borrow();
         let args = words.args();
-        let all = || (0..args.len()).map(|index| mlua::BString::from(args.get(index)));
+        let all = || (0..args.len()).map(|index| pushable(args.get(index)));
+        let lens = [keys, args.len() - keys];
+        let mut kept = self.tables.borrow_mut();
+        if self.reusable.get()
+            && let Some([first, second]) = &*kept
+            && [first.1, second.1] == lens
+        {
+            for (index, word) in (1..).zip(all().take(keys)) {
+                first.0.raw_seti(index, word)?;
+            }
+            for (index, word) in (1..).zip(all().skip(keys)) {
+                second.0.raw_seti(index, word)?;
+            }
+            return Ok((Some(function.clone()), None, None));
+        }
         let first = lua.create_sequence_from(all().take(keys))?;
         let second = lua.create_sequence_from(all().skip(keys))?;
-        Ok(MultiValue::from_iter([
-            Value::Function(function.clone()),
-            Value::Table(first),
-            Value::Table(second),
-        ]))
+        *kept = Some([(first.clone(), lens[0]), (second.clone(), lens[1])]);
+        Ok((Some(function.clone()), Some(first), Some(second)))
     }
 
     /// Compiles the source on the desk; the error, if there is one, takes its place.

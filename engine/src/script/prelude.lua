@@ -6,6 +6,7 @@
 local native, globals = ...
 
 local error, type, next, select, tostring = error, type, next, select, tostring
+local tonumber = tonumber
 local xpcall, setmetatable, rawget, rawset, unpack = xpcall, setmetatable, rawget, rawset, unpack
 local load, loadstring, byte = load, loadstring, string.byte
 local getmetatable = getmetatable
@@ -160,6 +161,43 @@ end
 
 string.gfind = string.gmatch
 
+-- These would write into a front, past its metatable.
+local insert, remove, sort = table.insert, table.remove, table.sort
+
+local function expect_writable(list)
+  if list ~= nil and behind[list] then
+    error(READONLY, 3)
+  end
+end
+
+function table.insert(...)
+  expect_writable(...)
+  return insert(...)
+end
+
+function table.remove(...)
+  expect_writable(...)
+  return remove(...)
+end
+
+function table.sort(...)
+  expect_writable(...)
+  return sort(...)
+end
+
+-- The library counts the results in 32 bits, which overflow where the ends are far apart.
+local RESULTS_MAX = 8000
+
+function globals.unpack(...)
+  local list, first, last = ...
+  expect_table(list, 1, 'unpack', select('#', ...))
+  local from, to = tonumber(first) or 1, tonumber(last) or #list
+  if not (to - from < RESULTS_MAX) then
+    error('too many results to unpack', 2)
+  end
+  return unpack(...)
+end
+
 function globals.loadstring(...)
   local text, name = ...
   if type(text) == 'number' then
@@ -224,16 +262,29 @@ local front = front_of(globals)
 globals._G = front
 native.install(front)
 
--- The loop: `take` hands over what came of the script before and returns the next one.
+-- The loop: `take` hands over what came of the script before and returns the next one, with tables of
+-- keys and arguments, or without them when those of the script before have been filled again. That
+-- is done if they are as they were made: nobody else can still hold them.
+
+local function is_untouched(table, len)
+  return next(table, len > 0 and len or nil) == nil and getmetatable(table) == nil
+end
+
 return function()
-  local ok, value = true, nil
+  local ok, value, reusable = true, nil, false
+  local keys, args, key_count, arg_count
   while true do
-    local body, keys, args = take(ok, value)
+    local body, new_keys, new_args = take(ok, value, reusable)
     if not body then
       return
     end
-    globals.KEYS, globals.ARGV = keys, args
+    if new_keys then
+      keys, args = new_keys, new_args
+      key_count, arg_count = #keys, #args
+      globals.KEYS, globals.ARGV = keys, args
+    end
     ok, value = xpcall(body, failed)
+    reusable = is_untouched(keys, key_count) and is_untouched(args, arg_count)
     if next(front) ~= nil then
       for key in next, front do
         rawset(front, key, nil)

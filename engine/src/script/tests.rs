@@ -174,3 +174,41 @@ fn declarations_are_read() {
         );
     }
 }
+
+#[test]
+fn keys_and_arguments_are_those_of_the_call_whatever_the_last_script_did_to_them() {
+    let mut scripts = Scripts::new(1);
+    for spoil in [
+        "return 1",
+        "KEYS[1] = nil ARGV[1] = nil return 1",
+        "KEYS[3] = 'x' return 1",
+        "KEYS.x = 1 return 1",
+        "ARGV[100] = 1 return 1",
+        "setmetatable(ARGV, { __index = function() return 'y' end }) return 1",
+        "error(KEYS)",
+    ] {
+        for (source, words) in [
+            (spoil, ["a", "b"]),
+            (
+                "local n = 0 for _ in pairs(KEYS) do n = n + 1 end \
+                 for _ in pairs(ARGV) do n = n + 1 end \
+                 return KEYS[1] .. ARGV[1] .. n .. tostring(ARGV[2])",
+                ["c", "d"],
+            ),
+        ] {
+            let script = scripts.evaluate(source.as_bytes()).unwrap();
+            let machine = scripts.machine.as_mut().unwrap();
+            let mut desk = machine.desk().words.borrow_mut();
+            desk.clear();
+            assert!(words.iter().all(|word| desk.push(word.as_bytes())));
+            drop(desk);
+            machine.desk().result.take();
+            machine.resume(Resume::Run {
+                id: script,
+                keys: 1,
+                protocol: Protocol::Resp2,
+            });
+        }
+        assert_eq!(answer(&scripts), "$6\r\ncd2nil\r\n", "{spoil}");
+    }
+}

@@ -8,6 +8,7 @@ mod lists;
 mod members;
 mod mixed;
 mod rows;
+mod scripts;
 mod sets;
 mod sorted_sets;
 mod sorting;

@@ -9,6 +9,8 @@ pub enum Family {
     Keys,
     /// MULTI and its companions.
     Transactions,
+    /// EVAL and SCRIPT.
+    Scripts,
     /// Publishing; listening is done by connections of its own.
     Pubsub,
     /// What a connection says about itself.
@@ -85,7 +87,7 @@ pub(super) const fn alone(family: Family, weight: u32, template: &'static str) -
     }
 }
 
-use Family::{Connection, Expiry, Keys, Pubsub, Server, Strings, Transactions};
+use Family::{Connection, Expiry, Keys, Pubsub, Scripts, Server, Strings, Transactions};
 
 /// What connections that listen say.
 pub(super) const LISTENING: [&str; 9] = [
@@ -217,6 +219,20 @@ pub(super) const ROWS: &[Row] = &[
     alone(Keys, 1, "WAIT (0|1) 1"),
     free(Keys, 1, "WAIT (-1|x) (-1|x)"),
     free(Keys, 4, "SELECT {gooddb}"),
+    alone(Scripts, 10, "EVAL {script} 1 {k} {v}"),
+    alone(Scripts, 3, "EVAL {script} 2 {k} {k} {v} {v}"),
+    alone(Scripts, 2, "EVAL_RO {script} 1 {k} {v}"),
+    free(
+        Scripts,
+        1,
+        "(EVALSHA|EVALSHA_RO) (e0e1f9fabfc9d4800c877a703b823ac0578ff8db|{junk}) {int}",
+    ),
+    free(Scripts, 1, "EVAL (x|{junk}) {int} {k}"),
+    alone(
+        Scripts,
+        1,
+        "SCRIPT (EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db {junk}|KILL|FLUSH|FLUSH ASYNC)",
+    ),
     free(Transactions, 1, "EXEC"),
     free(Transactions, 1, "DISCARD"),
     free(Transactions, 3, "WATCH <{k}>"),

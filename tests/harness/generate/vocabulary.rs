@@ -139,6 +139,7 @@ pub(super) fn word(name: &str, rng: &mut SmallRng, bound: &Bound) -> Vec<u8> {
     match name {
         "K" => bound.key.clone(),
         "k" => key(rng),
+        "script" => super::scripts::script(rng),
         "bk" => one(rng, &["big:1", "big:2"]),
         "v" => value(rng),
         "bv" => big_value(rng),

@@ -3,7 +3,7 @@
 use super::note_missing;
 use crate::base::DbIndex;
 use crate::base::number::parse_double;
-use crate::command::collections::announce;
+use crate::command::collections::{announce, remove_key};
 use crate::command::options::is;
 use crate::command::{
     Categories, CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec,
@@ -311,12 +311,13 @@ fn store(ctx: &mut Ctx<'_>, target: &[u8], wanted: &[Element], request: &Request
     };
     let target = ctx.keyspace.key(target);
     let db = ctx.keyspace.db(ctx.db);
-    let was_there = db.remove(&target);
+    let was_there = db.find(&target).is_some();
     if found.is_empty() {
         if was_there {
-            ctx.notify(EventClasses::GENERIC, "del", target.bytes);
+            remove_key(ctx, &target);
         }
     } else {
+        db.remove_emptied(&target);
         if let Lookup::Vacant(place) = db.entry(&target) {
             list::create(place, End::Tail, found.iter().map(AsRef::as_ref), limits);
         }

@@ -2,7 +2,7 @@
 
 use super::{is_emptied, limits, list_of};
 use crate::base::number::parse_i64;
-use crate::command::collections::{note_missing, range_of, remove_emptied, reply_item};
+use crate::command::collections::{note_missing, range_of, remove_emptied, remove_key, reply_item};
 use crate::command::options::{integer, integer_within, is};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
 use crate::keyspace::EventClasses;
@@ -137,7 +137,7 @@ fn ltrim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let kept = range_of(start, stop, len);
     if kept.is_empty() {
         ctx.notify(EventClasses::LIST, "ltrim", key.bytes);
-        remove_emptied(ctx, &key);
+        remove_key(ctx, &key);
     } else {
         if kept.end < len {
             list::remove(&mut entry, kept.end..len, limits);

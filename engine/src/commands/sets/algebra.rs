@@ -3,7 +3,7 @@
 use super::{limits, set_of};
 use crate::base::DbIndex;
 use crate::base::number::parse_i64;
-use crate::command::collections::{announce, remove_emptied, reply_item};
+use crate::command::collections::{announce, remove_key, reply_item};
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
 use crate::keyspace::{Deadline, EventClasses, Keyspace};
@@ -184,7 +184,7 @@ fn store_combined(
         let stored = result.store(|tag, body| db.put(&target, tag, body, Deadline::Clear));
         announce(ctx, &target, stored, EventClasses::SET, event);
     } else if ctx.keyspace.peek_db(ctx.db).peek(&target).is_some() {
-        remove_emptied(ctx, &target);
+        remove_key(ctx, &target);
     }
     ctx.reply.count(count);
     Ok(())

@@ -341,10 +341,13 @@ fn remove_range(
     let mut removed = 0;
     if let Some(mut entry) = db.edit(&key) {
         let ranks = ranks(zset_of(entry.as_ref())?);
+        let len = zset_of(entry.as_ref())?.len();
         removed = ranks.len();
-        zset::remove_range(&mut entry, ranks);
-        let is_empty = is_emptied(&entry);
-        finish(ctx, &key, removed, is_empty, event);
+        // What all members leave goes with its key.
+        if removed < len {
+            zset::remove_range(&mut entry, ranks);
+        }
+        finish(ctx, &key, removed, removed == len, event);
     }
     ctx.reply.count(removed);
     Ok(())

@@ -20,7 +20,7 @@ pub use ranges::SPECS as RANGE_SPECS;
 pub use walks::SPECS as WALK_SPECS;
 
 use crate::base::double::parse_score;
-use crate::command::collections::{announce, remove_emptied, reply_item};
+use crate::command::collections::{announce, remove_key, reply_item};
 use crate::command::{CmdError, Ctx};
 use crate::keyspace::{Deadline, Entry, EventClasses, Key};
 use crate::resp::Reply;
@@ -90,7 +90,7 @@ fn store_result(ctx: &mut Ctx<'_>, key: &Key<'_>, result: Zset, event: &'static 
         });
         announce(ctx, key, stored, EventClasses::ZSET, event);
     } else if ctx.keyspace.peek_db(ctx.db).peek(key).is_some() {
-        remove_emptied(ctx, key);
+        remove_key(ctx, key);
     }
     ctx.reply.count(count);
 }

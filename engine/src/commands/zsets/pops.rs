@@ -200,7 +200,10 @@ fn take(ctx: &mut Ctx<'_>, key: &Key<'_>, end: Direction, count: usize, shape: S
         reply_item(reply, member);
         reply.double(score);
     });
-    zset::remove_range(&mut entry, ranks);
+    // What all members leave goes with its key.
+    if count < len {
+        zset::remove_range(&mut entry, ranks);
+    }
     db.changed(key.bytes);
     ctx.notify(EventClasses::ZSET, popped(end), key.bytes);
     if count == len {

@@ -56,17 +56,18 @@ fn pack(lua: &Lua, args: &MultiValue) -> mlua::Result<mlua::LuaString> {
     }
     let mut out = Vec::new();
     for value in args {
-        write(&mut out, value, 0)?;
+        write(lua, &mut out, value, 0)?;
     }
     lua.create_string(out)
 }
 
-fn write(out: &mut Vec<u8>, value: &Value, depth: usize) -> mlua::Result<()> {
+fn write(lua: &Lua, out: &mut Vec<u8>, value: &Value, depth: usize) -> mlua::Result<()> {
+    numbers::check_output(lua, out)?;
     match value {
         Value::String(text) => write_string(out, &text.as_bytes()),
         Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
         Value::Integer(_) | Value::Number(_) => write_number(out, double(value).unwrap_or(0.0)),
-        Value::Table(table) if depth < PACK_DEPTH_MAX => write_table(out, table, depth + 1)?,
+        Value::Table(table) if depth < PACK_DEPTH_MAX => write_table(lua, out, table, depth + 1)?,
         _ => out.push(0xc0),
     }
     Ok(())
@@ -132,11 +133,11 @@ fn write_integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&bytes[8 - used..]);
 }
 
-fn write_table(out: &mut Vec<u8>, table: &Table, depth: usize) -> mlua::Result<()> {
+fn write_table(lua: &Lua, out: &mut Vec<u8>, table: &Table, depth: usize) -> mlua::Result<()> {
     if let Some(len) = array_len(table) {
         write_head(out, len, (0x90, 15), [None, Some(0xdc), Some(0xdd)]);
         for index in 1..=len {
-            write(out, &table.raw_get(index)?, depth)?;
+            write(lua, out, &table.raw_get(index)?, depth)?;
         }
         return Ok(());
     }
@@ -144,8 +145,8 @@ fn write_table(out: &mut Vec<u8>, table: &Table, depth: usize) -> mlua::Result<(
     write_head(out, pairs, (0x80, 15), [None, Some(0xde), Some(0xdf)]);
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
-        write(out, &key, depth)?;
-        write(out, &value, depth)?;
+        write(lua, out, &key, depth)?;
+        write(lua, out, &value, depth)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ mod packing;
 pub(super) use bit::bit;
 pub(super) use cjson::cjson;
 pub(super) use cmsgpack::cmsgpack;
-pub(super) use numbers::general;
+pub(super) use numbers::{double, general};
 pub(super) use packing::packing;
 
 use crate::script::raise;

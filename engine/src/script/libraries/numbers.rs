@@ -3,6 +3,17 @@
 use crate::script::raise;
 use mlua::{Lua, MultiValue, Value};
 
+/// Bytes that a library function may produce.
+const OUTPUT_BYTES_MAX: usize = 1 << 29;
+
+/// Refuses output that has grown too large: tables that hold themselves have no end.
+pub(super) fn check_output(lua: &Lua, out: &[u8]) -> mlua::Result<()> {
+    if out.len() > OUTPUT_BYTES_MAX {
+        return Err(raise::text(lua, "not enough memory"));
+    }
+    Ok(())
+}
+
 /// A Lua number as a double.
 #[expect(clippy::cast_precision_loss, reason = "it was a double before")]
 pub(in crate::script) fn double(value: &Value) -> Option<f64> {

@@ -154,6 +154,7 @@ fn pack(lua: &Lua, args: &MultiValue) -> mlua::Result<mlua::LuaString> {
     let mut out: Vec<u8> = Vec::new();
     let mut arg = 1;
     while let Some(item) = format.next(lua)? {
+        numbers::check_output(lua, &out)?;
         let padding = format.padding(item, out.len());
         out.resize(out.len() + padding, 0);
         let mut number = || {

@@ -1,7 +1,7 @@
 //! JSON out of Lua values.
 
 use super::{Invalid, Settings, as_number};
-use crate::script::libraries::numbers::general;
+use crate::script::libraries::numbers::{check_output, general};
 use crate::script::raise;
 use mlua::{Lua, LuaString, Table, Value};
 
@@ -33,6 +33,7 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, value: &Value, depth: i64) -> mlua::Result<()> {
+        check_output(self.lua, &self.out)?;
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),
