@@ -108,7 +108,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "clippy",
-        130,
+        150,
         "does the compiler have something to say?",
         &[(
             Program::Cargo,
@@ -145,7 +145,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "memory-asan",
-        120,
+        100,
         "is the unsafe code sound under AddressSanitizer?",
         &[(
             Program::Sanitizer,
@@ -215,7 +215,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "server",
-        210,
+        240,
         "does the server build with optimizations?",
         &[(
             Program::Cargo,
@@ -230,7 +230,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "setup",
-        60,
+        40,
         "is there what the tests compare with?",
         &[(Program::Xtask, &["setup"])],
     ),
@@ -243,11 +243,11 @@ pub(crate) const SUITES: &[Suite] = &[
     .long(),
     target!(
         "families",
-        120,
+        60,
         "is each reply, byte for byte, what a client expects?"
     )
     .needs(BOTH),
-    target!("differential", 120, "does it answer as Redis does?").needs(BOTH),
+    target!("differential", 170, "does it answer as Redis does?").needs(BOTH),
     target!("clients", 60, "do the client libraries work with it?").needs(BOTH),
     target!(
         "process",

@@ -51,11 +51,6 @@ pub(super) const ROWS: &[Row] = &[
     alone(
         Mixed,
         1,
-        "PEXPIRE {any} 1; DEBUG SLEEP 0.003; (LLEN|HGETALL|SCARD|ZCARD|TYPE|OBJECT ENCODING) {any}",
-    ),
-    alone(
-        Mixed,
-        1,
         "HSET {H} a 1; PEXPIRE {H} 1; DEBUG SLEEP 0.003; (HSET {H} b 2|HGETALL {H}|HDEL {H} a); TTL {H}",
     ),
     alone(

@@ -222,12 +222,12 @@ pub(super) const ROWS: &[Row] = &[
     alone(Scripts, 10, "EVAL {script} 1 {k} {v}"),
     alone(Scripts, 3, "EVAL {script} 2 {k} {k} {v} {v}"),
     alone(Scripts, 2, "EVAL_RO {script} 1 {k} {v}"),
-    free(
+    whole(
         Scripts,
         1,
         "(EVALSHA|EVALSHA_RO) (e0e1f9fabfc9d4800c877a703b823ac0578ff8db|{junk}) {int}",
     ),
-    free(Scripts, 1, "EVAL (x|{junk}) {int} {k}"),
+    whole(Scripts, 1, "EVAL (x|{junk}) {int} {k}"),
     alone(
         Scripts,
         1,
