@@ -5,6 +5,8 @@ use super::rows::{Row, free, whole};
 
 /// All rows of the group. Where elements compare as equal and are not (`BY` a word pattern with
 /// `ALPHA`, a set left unsorted) any order is right: the comparison knows, and nothing stores it.
+/// The oracle takes an overflow that an earlier command has met for one of its own: what precedes
+/// SORT makes it forget.
 /// The keys `only:*` have one type for ever, so that an order left alone is compared too.
 pub(super) const ROWS: &[Row] = &[
     whole(Sorting, 4, "RPUSH {l} ^({n})"),
@@ -18,32 +20,48 @@ pub(super) const ROWS: &[Row] = &[
     free(
         Sorting,
         6,
-        "(SORT|SORT_RO) {lsz} [LIMIT {small} {small}] [ASC|DESC] [ALPHA]",
+        "HINCRBYFLOAT errno f 1; (SORT|SORT_RO) {lsz} [LIMIT {small} {small}] [ASC|DESC] [ALPHA]",
     ),
     free(
         Sorting,
         6,
-        "(SORT|SORT_RO) {lsz} BY ({by}|nosuch_*) [LIMIT {small} {small}] [DESC]",
+        "HINCRBYFLOAT errno f 1; (SORT|SORT_RO) {lsz} BY ({by}|nosuch_*) [LIMIT {small} {small}] [DESC]",
     ),
-    free(Sorting, 5, "(SORT|SORT_RO) {lsz} [BY {by}] <GET {pick}>"),
-    free(Sorting, 3, "(SORT|SORT_RO) {lsz} BY {by} ALPHA [DESC]"),
-    free(Sorting, 2, "(SORT|SORT_RO) {s} BY nosort [GET #]"),
     free(
         Sorting,
         5,
-        "SORT {lsz} [BY {by}] [LIMIT {small} {small}] [DESC] [GET #] STORE {any}",
+        "HINCRBYFLOAT errno f 1; (SORT|SORT_RO) {lsz} [BY {by}] <GET {pick}>",
+    ),
+    free(
+        Sorting,
+        3,
+        "HINCRBYFLOAT errno f 1; (SORT|SORT_RO) {lsz} BY {by} ALPHA [DESC]",
     ),
     free(
         Sorting,
         2,
-        "SORT {lsz} ALPHA [DESC] STORE {L}; LRANGE {L} 0 -1",
+        "HINCRBYFLOAT errno f 1; (SORT|SORT_RO) {s} BY nosort [GET #]",
+    ),
+    free(
+        Sorting,
+        5,
+        "HINCRBYFLOAT errno f 1; SORT {lsz} [BY {by}] [LIMIT {small} {small}] [DESC] [GET #] STORE {any}",
     ),
     free(
         Sorting,
         2,
-        "SORT {lsz} <(ASC|DESC|ALPHA|LIMIT {int} {int}|LIMIT|BY|GET|{junk})>",
+        "HINCRBYFLOAT errno f 1; SORT {lsz} ALPHA [DESC] STORE {L}; LRANGE {L} 0 -1",
     ),
-    free(Sorting, 1, "SORT_RO {lsz} STORE {any}"),
+    free(
+        Sorting,
+        2,
+        "HINCRBYFLOAT errno f 1; SORT {lsz} <(ASC|DESC|ALPHA|LIMIT {int} {int}|LIMIT|BY|GET|{junk})>",
+    ),
+    free(
+        Sorting,
+        1,
+        "HINCRBYFLOAT errno f 1; SORT_RO {lsz} STORE {any}",
+    ),
     whole(
         Sorting,
         2,
