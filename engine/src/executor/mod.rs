@@ -41,8 +41,8 @@ use dovetail_memory::PageSource;
 use requests::Frame;
 use std::rc::Rc;
 
-/// Reads a monotonic counter of nanoseconds. It only measures: its readings reach the slow log,
-/// latency and statistics, and decide nothing else. A simulation hands in one that stands still.
+/// Reads a monotonic counter of nanoseconds. Its readings reach the slow log, latency and statistics,
+/// and decide when a script is slow; nothing else. A simulation hands in one that stands still.
 pub type Stopwatch = fn() -> u64;
 
 /// What an engine is made of.

@@ -1,5 +1,5 @@
-//! What happens between two waits, in order: run what was kept, serve who was let go, cron, free a little, close, and
-//! hand out the replies.
+//! What happens between two waits, in order: run what was kept, serve who was let go, cron, free a
+//! little, close, and hand out the replies; while a script keeps the server busy, its slice instead.
 
 use super::{Engine, cron};
 use crate::base::{ConnId, Micros, Now};

@@ -161,7 +161,7 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// Gives `member` this score if `may_add` says so or it is there. Returns the score that it had.
+/// Gives `member` this score, and adds it if it is not there. Returns the score that it had.
 #[inline]
 pub(super) fn insert(buffer: &mut impl Splice, member: &[u8], score: f64) -> Option<f64> {
     let pairs = Pairs::new(buffer.bytes());
