@@ -188,7 +188,7 @@ local insert, remove, sort = table.insert, table.remove, table.sort
 
 local function expect_writable(list)
   if list ~= nil and behind[list] then
-    error(READONLY, 3)
+    error(READONLY, 0)
   end
   spoil(list)
 end
