@@ -3,7 +3,9 @@
 use super::options::is;
 use super::{CmdError, Ctx, Options};
 use crate::base::Micros;
-use crate::base::number::{Digits, parse_double, parse_i64};
+use crate::base::extended::Extended;
+use crate::base::number::{Digits, parse_i64};
+use crate::conn::{OUTPUT_UNCHECKED_BYTES, SessionFlags};
 use crate::keyspace::{EventClasses, Key, Stored};
 use crate::resp::{Args, Reply};
 use crate::value::Item;
@@ -49,6 +51,19 @@ pub fn remove_emptied(ctx: &mut Ctx<'_>, key: &Key<'_>) {
 pub fn remove_key(ctx: &mut Ctx<'_>, key: &Key<'_>) {
     ctx.keyspace.db(ctx.db).remove(key);
     ctx.notify(EventClasses::GENERIC, "del", key.bytes);
+}
+
+/// A length of the asking connection's replies beyond which it is closed for them at the end of the
+/// turn, so that what follows need not be written. What a script asks for goes to no connection.
+pub fn reply_bytes_max(ctx: &mut Ctx<'_>) -> usize {
+    let session = ctx.session();
+    let (is_inside, class) = (session.flags.has(SessionFlags::EXECUTING), session.class());
+    let limit = ctx.config.limits.output_limit(class).hard_bytes;
+    if limit == 0 || is_inside {
+        return usize::MAX;
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    limit.max(OUTPUT_UNCHECKED_BYTES)
 }
 
 /// `word` as a count.
@@ -113,26 +128,13 @@ pub fn mpop_count(options: &mut Options<'_>) -> Result<usize, CmdError> {
 /// # Errors
 /// When it is no number, negative, or too far away.
 pub fn wait_deadline(ctx: &Ctx<'_>, word: &[u8]) -> Result<Option<Micros>, CmdError> {
-    let secs = parse_double(word).ok_or(CmdError::fixed(
+    let secs = Extended::parse(word).ok_or(CmdError::fixed(
         "ERR timeout is not a float or out of range",
     ))?;
-    let out_of_range = CmdError::fixed("ERR timeout is out of range");
-    let millis = (secs * 1000.0).ceil();
-    if millis < 0.0 {
-        return Err(CmdError::fixed("ERR timeout is negative"));
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and held against the greatest that fits"
-    )]
-    let millis = if millis < 9.2e18 {
-        millis as u64
-    } else {
-        return Err(out_of_range);
-    };
+    let millis = u64::try_from(secs.thousandths())
+        .map_err(|_| CmdError::fixed("ERR timeout is negative"))?;
     if ctx.now.unix_ms().saturating_add(millis) > i64::MAX.unsigned_abs() {
-        return Err(out_of_range);
+        return Err(CmdError::fixed("ERR timeout is out of range"));
     }
     Ok((millis > 0).then(|| ctx.now.monotonic.plus(Micros::from_millis(millis))))
 }

@@ -1,7 +1,7 @@
 //! Hashes: walking over them, and drawing fields at random.
 
 use super::hash_of;
-use crate::command::collections::{Draws, note_missing, reply_item};
+use crate::command::collections::{Draws, note_missing, reply_bytes_max, reply_item};
 use crate::command::options::{integer_within, is};
 use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_scan};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
@@ -102,6 +102,7 @@ fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     if with_values && count.is_some_and(|count| count.unsigned_abs() > i64::MAX as u64 / 2) {
         return Err(CmdError::fixed("ERR value is out of range"));
     }
+    let bytes_max = reply_bytes_max(ctx);
     let key = ctx.key(args.get(1));
     let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
         match count {
@@ -122,18 +123,23 @@ fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let draws = Draws::of(count, hash.len());
     let is_flat = with_values && !reply.is_resp3();
     reply.array(draws.count() * if is_flat { 2 } else { 1 });
-    let mut show = |field: Item<'_>, value: Item<'_>| {
+    let show = |reply: &mut Reply<'_>, field: Item<'_>, value: Item<'_>| {
         reply_pair(reply, field, with_values.then_some(value));
     };
     match draws {
         Draws::Repeated(draws) => {
             for _ in 0..draws {
                 if let Some((field, value)) = hash.sample(&mut || rng.bits()) {
-                    show(field, value);
+                    show(reply, field, value);
+                }
+                if reply.buf.len() > bytes_max {
+                    break;
                 }
             }
         }
-        Draws::Distinct(draws) => hash.choose(draws, &mut || rng.bits(), show),
+        Draws::Distinct(draws) => hash.choose(draws, &mut || rng.bits(), |field, value| {
+            show(reply, field, value);
+        }),
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::note_missing;
 use crate::base::DbIndex;
-use crate::base::number::parse_double;
+use crate::base::double::parse_score;
 use crate::command::collections::{announce, remove_key};
 use crate::command::options::is;
 use crate::command::{
@@ -245,10 +245,14 @@ fn turned(order: Ordering, request: &Request<'_>) -> Ordering {
     }
 }
 
-/// A weight as a number; what is not there weighs nothing.
+/// A weight as a number: spelled as a score, but spaces may stand before it, and nothing at all is 0
+/// as what is not there is.
 fn number_of(weight: Option<Element>) -> Result<f64, CmdError> {
-    let Some(text) = weight else { return Ok(0.0) };
-    parse_double(&text).ok_or(CmdError::fixed(
+    let text = weight.as_deref().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(0.0);
+    }
+    parse_score(text.trim_ascii_start()).ok_or(CmdError::fixed(
         "ERR One or more scores can't be converted into double",
     ))
 }

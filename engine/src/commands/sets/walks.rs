@@ -1,7 +1,9 @@
 //! Sets: walking over them, and drawing or taking members at random.
 
 use super::set_of;
-use crate::command::collections::{Draws, note_missing, positive, remove_emptied, reply_item};
+use crate::command::collections::{
+    Draws, note_missing, positive, remove_emptied, reply_bytes_max, reply_item,
+};
 use crate::command::options::integer_within;
 use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_scan};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
@@ -107,6 +109,7 @@ fn srandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let count = count
         .map(|word| integer_within(word, -i64::MAX, i64::MAX))
         .transpose()?;
+    let bytes_max = reply_bytes_max(ctx);
     let key = ctx.key(args.get(1));
     let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
         match count {
@@ -131,6 +134,9 @@ fn srandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             for _ in 0..draws {
                 if let Some(member) = set.sample(&mut || rng.bits()) {
                     reply_item(reply, member);
+                }
+                if reply.buf.len() > bytes_max {
+                    break;
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::{Scores, reply_head, reply_member, zset_of};
 use crate::base::double::DoubleText;
 use crate::base::map::set;
 use crate::base::rng::Rng;
-use crate::command::collections::{Draws, note_missing, reply_item};
+use crate::command::collections::{Draws, note_missing, reply_bytes_max, reply_item};
 use crate::command::options::{integer_within, is};
 use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_scan};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
@@ -61,6 +61,7 @@ fn zrandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     if scores == Scores::Shown && count.is_some_and(|count| !(-most..=most).contains(&count)) {
         return Err(CmdError::fixed("ERR value is out of range"));
     }
+    let bytes_max = reply_bytes_max(ctx);
     let key = ctx.key(args.get(1));
     let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
         match count {
@@ -80,14 +81,20 @@ fn zrandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     };
     let draws = Draws::of(count, zset.len());
     reply_head(reply, draws.count(), scores);
-    let show = |member: Item<'_>, score| reply_member(reply, member, score, scores);
     match draws {
         Draws::Repeated(draws) => {
-            let drawn = (0..draws).filter_map(|_| draw(zset, ctx.rng));
-            let mut show = show;
-            drawn.for_each(|(member, score)| show(member, score));
+            for _ in 0..draws {
+                if let Some((member, score)) = draw(zset, ctx.rng) {
+                    reply_member(reply, member, score, scores);
+                }
+                if reply.buf.len() > bytes_max {
+                    break;
+                }
+            }
         }
-        Draws::Distinct(draws) => choose(zset, draws, ctx.rng, show),
+        Draws::Distinct(draws) => choose(zset, draws, ctx.rng, |member, score| {
+            reply_member(reply, member, score, scores);
+        }),
     }
     Ok(())
 }
