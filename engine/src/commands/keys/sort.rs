@@ -3,7 +3,7 @@
 use super::note_missing;
 use crate::base::DbIndex;
 use crate::base::double::parse_score;
-use crate::command::collections::{announce, remove_key};
+use crate::command::collections::{announce, remove_any};
 use crate::command::options::is;
 use crate::command::{
     Categories, CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec,
@@ -314,13 +314,11 @@ fn store(ctx: &mut Ctx<'_>, target: &[u8], wanted: &[Element], request: &Request
         depth: encodings.list_compress_depth as usize,
     };
     let target = ctx.keyspace.key(target);
-    let db = ctx.keyspace.db(ctx.db);
-    let was_there = db.find(&target).is_some();
     if found.is_empty() {
-        if was_there {
-            remove_key(ctx, &target);
-        }
+        remove_any(ctx, &target);
     } else {
+        let db = ctx.keyspace.db(ctx.db);
+        let was_there = db.find(&target).is_some();
         db.remove_emptied(&target);
         if let Lookup::Vacant(place) = db.entry(&target) {
             list::create(place, End::Tail, found.iter().map(AsRef::as_ref), limits);
