@@ -423,6 +423,22 @@ $1
 -ERR timeout is negative
 > BLPOP l 1e300
 -ERR timeout is out of range
+> BLPOP l 1e400
+-ERR timeout is out of range
+> BLPOP l inf
+-ERR timeout is out of range
+> BLPOP l 1e-20000
+-ERR timeout is not a float or out of range
+> BLPOP l 0x1g
+-ERR timeout is not a float or out of range
+> BLPOP l -0x1
+-ERR timeout is negative
+> BLPOP l 0x1p-7
+2| *-1
+3| _
+> BLPOP l 1e-400
+2| *-1
+3| _
 > BLMOVE l m LEFT LEFT nan
 -ERR timeout is not a float or out of range
 > BLMPOP 0 0 l LEFT

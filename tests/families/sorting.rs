@@ -165,6 +165,28 @@ $2
 :2
 > SORT t
 -ERR One or more scores can't be converted into double
+> RPUSH large 1 1e400
+:2
+> SORT large
+-ERR One or more scores can't be converted into double
+> RPUSH small 1 -1e400
+:2
+> SORT small DESC
+-ERR One or more scores can't be converted into double
+> RPUSH tiny 1e-400
+:1
+> SORT tiny
+-ERR One or more scores can't be converted into double
+> RPUSH hex 0x10 -inf 0x8p1 3 inf
+:5
+> SORT hex LIMIT 0 3
+*3
+$4
+-inf
+$1
+3
+$4
+0x10
 > SORT t ALPHA DESC
 *2
 $1

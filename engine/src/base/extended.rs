@@ -155,6 +155,36 @@ impl Extended {
         )
     }
 
+    /// How many thousandths it has, as the format multiplies, rounded up; cut off where an integer
+    /// ends.
+    #[must_use]
+    pub fn thousandths(self) -> i64 {
+        let product = Exact {
+            bits: u128::from(self.mantissa) * 1000,
+            exponent: self.exponent,
+            has_rest: false,
+        };
+        let is_finite = self.exponent != Self::INFINITE;
+        let product = is_finite.then_some(product);
+        let product = product.and_then(|product| Self::rounded(self.is_negative, product));
+        let size = product.map_or(u128::MAX, Self::whole);
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        if self.is_negative { -size } else { size }
+    }
+
+    /// The size of the integer that is not below it and nearest; cut off where it does not fit.
+    fn whole(self) -> u128 {
+        let bits = u128::from(self.mantissa);
+        if let Ok(places) = u32::try_from(self.exponent) {
+            let fits = places <= bits.leading_zeros();
+            return if fits { bits << places } else { u128::MAX };
+        }
+        let places = self.exponent.unsigned_abs();
+        let kept = bits.checked_shr(places).unwrap_or(0);
+        let is_cut = kept.checked_shl(places).unwrap_or(0) != bits;
+        kept + u128::from(is_cut && !self.is_negative)
+    }
+
     /// Appends the number with at most 17 digits behind the point, correctly rounded, and no
     /// zeros at the end.
     pub fn write(self, out: &mut Vec<u8>) {

@@ -1,12 +1,14 @@
 //! What the commands on collections share, whatever the type.
 
 use super::options::is;
-use super::{CmdError, Ctx, Options};
+use super::{CmdError, Ctx, Options, Outcome};
 use crate::base::Micros;
-use crate::base::number::{Digits, parse_double, parse_i64};
-use crate::keyspace::{EventClasses, Key, Stored};
+use crate::base::extended::Extended;
+use crate::base::number::{Digits, parse_i64};
+use crate::keyspace::{Entry, EventClasses, Key, Stored};
 use crate::resp::{Args, Reply};
-use crate::value::Item;
+use crate::value::{Item, Value};
+use dovetail_memory::EntryMut;
 use std::ops::Range;
 
 /// Answers an element.
@@ -22,6 +24,84 @@ pub fn reply_item(reply: &mut Reply<'_>, item: Item<'_>) {
 #[inline]
 pub fn note_missing(ctx: &mut Ctx<'_>, key: &Key<'_>) {
     ctx.notify(EventClasses::KEY_MISS, "keymiss", key.bytes);
+}
+
+/// Has `found` answer from the value at word 1; when the key is not there, `missing` answers, and
+/// that is announced.
+///
+/// # Errors
+/// Those of `found`.
+#[inline]
+pub fn read<'r>(
+    ctx: &mut Ctx<'r>,
+    args: &Args<'_>,
+    missing: impl FnOnce(&mut Reply<'r>),
+    found: impl FnOnce(Entry<'_>, &mut Reply<'r>) -> Outcome,
+) -> Outcome {
+    let key = ctx.key(args.get(1));
+    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
+        missing(&mut ctx.reply);
+        note_missing(ctx, &key);
+        return Ok(());
+    };
+    found(entry, &mut ctx.reply)
+}
+
+/// Answers a number of the value at word 1, or 0 when the key is not there.
+///
+/// # Errors
+/// Those of `number`.
+#[inline]
+pub fn read_number(
+    ctx: &mut Ctx<'_>,
+    args: &Args<'_>,
+    number: impl FnOnce(Entry<'_>) -> Result<usize, CmdError>,
+) -> Outcome {
+    let found = |entry: Entry<'_>, reply: &mut Reply<'_>| {
+        reply.count(number(entry)?);
+        Ok(())
+    };
+    read(ctx, args, |reply| reply.integer(0), found)
+}
+
+/// Removes what the words from the second on name out of the collection at word 1, which goes when
+/// nothing is left of it.
+///
+/// Replies: how many were there.
+///
+/// # Errors
+/// Those of `len_of`.
+#[inline]
+pub fn remove_words(
+    ctx: &mut Ctx<'_>,
+    args: &Args<'_>,
+    (class, event): (EventClasses, &'static str),
+    len_of: impl FnOnce(Entry<'_>) -> Result<usize, CmdError>,
+    mut remove: impl FnMut(&mut EntryMut<'_, Value>, &[u8]) -> bool,
+) -> Outcome {
+    let key = ctx.key(args.get(1));
+    let db = ctx.keyspace.db(ctx.db);
+    let Some(mut entry) = db.edit(&key) else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    let len = len_of(entry.as_ref())?;
+    let mut removed = 0;
+    for word in args.iter_from(2) {
+        removed += usize::from(remove(&mut entry, word));
+        if removed == len {
+            break;
+        }
+    }
+    if removed > 0 {
+        db.changed(key.bytes);
+        ctx.notify(class, event, key.bytes);
+    }
+    if removed == len {
+        remove_emptied(ctx, &key);
+    }
+    ctx.reply.count(removed);
+    Ok(())
 }
 
 /// Announces that a collection was made or changed.
@@ -51,13 +131,28 @@ pub fn remove_key(ctx: &mut Ctx<'_>, key: &Key<'_>) {
     ctx.notify(EventClasses::GENERIC, "del", key.bytes);
 }
 
+/// Removes a key whether it is there or not, and announces it if it was.
+pub fn remove_any(ctx: &mut Ctx<'_>, key: &Key<'_>) {
+    if ctx.keyspace.peek_db(ctx.db).peek(key).is_some() {
+        remove_key(ctx, key);
+    }
+}
+
 /// `word` as a count.
 ///
 /// # Errors
 /// [`CmdError::NotPositive`] for everything but an integer from 0 on.
 pub fn positive(word: &[u8]) -> Result<u64, CmdError> {
+    from_0(word, CmdError::NotPositive)
+}
+
+/// `word` as an integer from 0 on.
+///
+/// # Errors
+/// `error` for everything else.
+pub fn from_0(word: &[u8], error: CmdError) -> Result<u64, CmdError> {
     let number = parse_i64(word).and_then(|number| u64::try_from(number).ok());
-    number.ok_or(CmdError::NotPositive)
+    number.ok_or(error)
 }
 
 /// The places that `start` and `stop` name among `len`; negative ones count from the end, and what
@@ -74,37 +169,81 @@ pub fn range_of(start: i64, stop: i64, len: usize) -> Range<usize> {
     }
 }
 
-/// The words that are keys, when their number is at `at` and they follow.
+/// The number of keys that word `at` is.
 ///
 /// # Errors
-/// When it is no number above 0, or there are not so many words.
-pub fn counted_keys(args: &Args<'_>, at: usize) -> Result<Range<usize>, CmdError> {
+/// When it is no number above 0.
+pub fn key_count(args: &Args<'_>, at: usize) -> Result<usize, CmdError> {
     let count = parse_i64(args.get(at)).and_then(|count| usize::try_from(count).ok());
-    let count = count
+    count
         .filter(|count| *count > 0)
-        .ok_or(CmdError::fixed("ERR numkeys should be greater than 0"))?;
-    let first = at + 1;
-    match first.checked_add(count) {
-        Some(end) if end <= args.len() => Ok(first..end),
-        _ => Err(CmdError::Syntax),
+        .ok_or(CmdError::fixed("ERR numkeys should be greater than 0"))
+}
+
+/// The value of the option LIMIT of SINTERCARD and ZINTERCARD; 0 is none.
+///
+/// # Errors
+/// When it is no number from 0 on.
+pub fn count_limit(options: &mut Options<'_>) -> Result<u64, CmdError> {
+    from_0(
+        options.value()?,
+        CmdError::fixed("ERR LIMIT can't be negative"),
+    )
+}
+
+/// What LMPOP, ZMPOP and their like are asked for; `E` is an end of the collections.
+#[derive(Clone, Debug)]
+pub struct Mpop<E> {
+    /// Which words are the keys.
+    pub keys: Range<usize>,
+    /// What is taken from.
+    pub end: E,
+    /// How many elements at most.
+    pub count: usize,
+}
+
+impl<E> Mpop<E> {
+    /// Reads the words from `at` on: the number of keys, the keys, an end, perhaps a count.
+    ///
+    /// # Errors
+    /// When the number of keys or the count is no number above 0, `end_of` knows no such end, or
+    /// there are too few words or too many.
+    pub fn read(
+        args: &Args<'_>,
+        at: usize,
+        end_of: impl FnOnce(&[u8]) -> Result<E, CmdError>,
+    ) -> Result<Self, CmdError> {
+        let first = at + 1;
+        let behind = first.checked_add(key_count(args, at)?);
+        let keys = first..behind.ok_or(CmdError::Syntax)?;
+        let mut options = Options::from(args, keys.end);
+        let end = end_of(options.value()?)?;
+        let mut count = None;
+        while let Some(word) = options.next() {
+            if count.is_some() || !is(word, "count") || options.left() == 0 {
+                return Err(CmdError::Syntax);
+            }
+            let wanted = parse_i64(options.value()?).filter(|wanted| *wanted > 0);
+            let wanted = wanted.ok_or(CmdError::fixed("ERR count should be greater than 0"))?;
+            count = Some(usize::try_from(wanted).unwrap_or(usize::MAX));
+        }
+        let count = count.unwrap_or(1);
+        Ok(Self { keys, end, count })
     }
 }
 
-/// The `[COUNT count]` that ends LMPOP, ZMPOP and their like; 1 without it.
-///
-/// # Errors
-/// When it is no number above 0, or something else follows.
-pub fn mpop_count(options: &mut Options<'_>) -> Result<usize, CmdError> {
-    let mut wanted = None;
-    while let Some(word) = options.next() {
-        if wanted.is_some() || !is(word, "count") || options.left() == 0 {
-            return Err(CmdError::Syntax);
-        }
-        let count = parse_i64(options.value()?).filter(|count| *count > 0);
-        let count = count.ok_or(CmdError::fixed("ERR count should be greater than 0"))?;
-        wanted = Some(usize::try_from(count).unwrap_or(usize::MAX));
-    }
-    Ok(wanted.unwrap_or(1))
+/// The first of the keys at `words` that is there, and what it holds.
+#[inline]
+pub fn first_present<'c, 'k>(
+    ctx: &'c Ctx<'_>,
+    args: &Args<'k>,
+    mut words: Range<usize>,
+) -> Option<(Key<'k>, Entry<'c>)> {
+    words.find_map(|word| {
+        let key = ctx.key(args.get(word));
+        let entry = ctx.keyspace.peek_db(ctx.db).find(&key)?;
+        Some((key, entry))
+    })
 }
 
 /// When the time is up that `word` spells in seconds, fractions allowed; `None` for 0, which is
@@ -113,56 +252,13 @@ pub fn mpop_count(options: &mut Options<'_>) -> Result<usize, CmdError> {
 /// # Errors
 /// When it is no number, negative, or too far away.
 pub fn wait_deadline(ctx: &Ctx<'_>, word: &[u8]) -> Result<Option<Micros>, CmdError> {
-    let secs = parse_double(word).ok_or(CmdError::fixed(
+    let secs = Extended::parse(word).ok_or(CmdError::fixed(
         "ERR timeout is not a float or out of range",
     ))?;
-    let out_of_range = CmdError::fixed("ERR timeout is out of range");
-    let millis = (secs * 1000.0).ceil();
-    if millis < 0.0 {
-        return Err(CmdError::fixed("ERR timeout is negative"));
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and held against the greatest that fits"
-    )]
-    let millis = if millis < 9.2e18 {
-        millis as u64
-    } else {
-        return Err(out_of_range);
-    };
+    let millis = u64::try_from(secs.thousandths())
+        .map_err(|_| CmdError::fixed("ERR timeout is negative"))?;
     if ctx.now.unix_ms().saturating_add(millis) > i64::MAX.unsigned_abs() {
-        return Err(out_of_range);
+        return Err(CmdError::fixed("ERR timeout is out of range"));
     }
     Ok((millis > 0).then(|| ctx.now.monotonic.plus(Micros::from_millis(millis))))
-}
-
-/// How a count asks for random elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Draws {
-    /// So many, each drawn from all.
-    Repeated(usize),
-    /// So many different ones.
-    Distinct(usize),
-}
-
-impl Draws {
-    /// What `count` asks for of `len` elements: a negative one draws with repetition.
-    #[must_use]
-    pub fn of(count: i64, len: usize) -> Self {
-        let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-        if count >= 0 {
-            Self::Distinct(wanted.min(len))
-        } else {
-            Self::Repeated(if len > 0 { wanted } else { 0 })
-        }
-    }
-
-    /// How many elements there will be.
-    #[must_use]
-    pub fn count(self) -> usize {
-        match self {
-            Self::Repeated(count) | Self::Distinct(count) => count,
-        }
-    }
 }

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod collections;
 pub mod ctx;
 pub mod docs;
+pub mod draws;
 pub mod error;
 pub mod expire;
 pub mod keys;

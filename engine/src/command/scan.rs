@@ -126,6 +126,12 @@ pub fn reply_scan(reply: &mut Reply<'_>, start: usize, cursor: u64, shown: usize
     reply.insert(start, &head);
 }
 
+/// Answers a walk over nothing.
+pub fn reply_no_scan(reply: &mut Reply<'_>) {
+    let start = reply.position();
+    reply_scan(reply, start, 0, 0);
+}
+
 fn digits_of(number: usize) -> Digits {
     Digits::of_u64(number as u64)
 }

@@ -19,6 +19,9 @@ use crate::base::{ConnId, Micros};
 use crate::resp::ReplyBuf;
 use crate::seam::poller::Arrival;
 
+/// Output up to this length is held to no limit unless the peer does not take it.
+pub const OUTPUT_UNCHECKED_BYTES: usize = 16 * 1024;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Conn {

@@ -9,11 +9,11 @@
 use super::{Engine, Flow, NEVER, Runner};
 use crate::base::map::{Map, hasher};
 use crate::base::{ConnId, DbIndex, Micros, Now};
-use crate::command::CommandId;
 use crate::command::ctx::{BlockedOn, Release};
+use crate::command::{CmdError, CommandId};
 use crate::conn::SessionFlags;
 use crate::keyspace::Keyspace;
-use crate::resp::{Args, OwnedArgs, Reply, ReplyBuf};
+use crate::resp::{Args, OwnedArgs, ReplyBuf};
 use crate::seam::machine::Outbox;
 use crate::value::{Kind, kind_of};
 use std::collections::BTreeSet;
@@ -150,7 +150,7 @@ impl Engine {
     pub(super) fn serve_blocked(&mut self, now: Now, out: &mut Outbox) {
         // Who goes on may wait again at once, for something else: first all are taken out.
         for (conn, waiting, how) in self.blocked.take_over(now, &mut self.keyspace) {
-            self.answer_waiting(conn, &waiting, how);
+            self.answer_waiting(now, conn, &waiting, how);
             self.clients.let_go(conn, now.monotonic);
             self.blocked.served.push(conn);
         }
@@ -162,31 +162,14 @@ impl Engine {
         }
     }
 
-    fn answer_waiting(&mut self, id: ConnId, waiting: &Waiting, how: Release) {
-        let Some(conn) = self.clients.output_of(id) else {
-            return;
-        };
-        if conn.session.flags.has(SessionFlags::SILENT) {
+    fn answer_waiting(&mut self, now: Now, id: ConnId, waiting: &Waiting, how: Release) {
+        if self.clients.output_of(id).is_none() {
             return;
         }
-        let mut reply = Reply {
-            buf: &mut conn.output,
-            protocol: conn.session.protocol,
-        };
-        match (how, &waiting.on) {
-            (Release::Error, _) => {
-                let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-                self.observed.stats.count_error(text);
-                reply.error(text.as_bytes());
-            }
-            (Release::Timeout, BlockedOn::Keys { .. }) => reply.null_array(),
-            (Release::Timeout, BlockedOn::Replicas { .. }) => reply.integer(0),
-            (Release::Timeout, BlockedOn::Durability { .. }) => {
-                reply.array(2);
-                reply.integer(0);
-                reply.integer(0);
-            }
-        }
+        let mut output = self.take_output(id);
+        let mut runner = self.lend(now, id, &mut output);
+        runner.end_wait(waiting, how);
+        self.return_output(id, output);
     }
 
     /// Ends a pause whose time is up, and lets the commands run that waited for it.
@@ -236,6 +219,34 @@ impl Runner<'_> {
             args: OwnedArgs::copy_of(args),
         };
         self.blocked.add(self.ctx.conn, waiting, self.ctx.keyspace);
+    }
+
+    /// Answers a command that has waited in vain, and counts it.
+    fn end_wait(&mut self, waiting: &Waiting, how: Release) {
+        let (begun, db) = (self.stamp, self.ctx.db);
+        let (mark, before) = (self.ctx.reply.buf.mark(), self.ctx.reply.buf.len());
+        self.ctx.command = waiting.command;
+        let reply = &mut self.ctx.reply;
+        let mut outcome = Ok(());
+        match (how, &waiting.on) {
+            (Release::Error, _) => {
+                let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                outcome = Err(CmdError::fixed(text));
+            }
+            (Release::Timeout, BlockedOn::Keys { .. }) => reply.null_array(),
+            (Release::Timeout, BlockedOn::Replicas { .. }) => reply.integer(0),
+            (Release::Timeout, BlockedOn::Durability { .. }) => {
+                reply.array(2);
+                reply.integer(0);
+                reply.integer(0);
+            }
+        }
+        let args = waiting.args.args();
+        self.account(waiting.command, &args, outcome, (begun, before, db));
+        if self.ctx.session().flags.has(SessionFlags::SILENT) {
+            self.ctx.reply.buf.truncate(mark);
+        }
+        self.ctx.reply.buf.append(&mut self.pushes);
     }
 
     /// Serves those who wait for keys that have changed, first come first.

@@ -8,7 +8,6 @@ use super::requests::RequestEnd;
 use super::script::ScriptEnd;
 use super::{Flow, Runner};
 use crate::base::DbIndex;
-use crate::command::ctx::BlockedOn;
 use crate::command::modes::unwatch_all;
 use crate::command::spec::Flags;
 use crate::command::table::Unknown;
@@ -193,19 +192,14 @@ impl Runner<'_> {
                 ScriptEnd::Suspended => return Flow::Halt,
             }
         }
-        if self.ctx.effects.any && self.waits_for_keys() {
-            // It is counted when it has been served.
+        if self.ctx.effects.any && self.ctx.effects.block.is_some() {
+            // It is counted when its wait is over.
             self.stamp = (self.stopwatch)();
             self.settle(db);
             return Flow::Continue;
         }
         self.account(command, args, result, (begun, before, db));
         Flow::Continue
-    }
-
-    /// Whether the command that has just run wants to wait for keys.
-    fn waits_for_keys(&self) -> bool {
-        matches!(self.ctx.effects.block, Some((BlockedOn::Keys { .. }, _)))
     }
 
     /// The bookkeeping after a handler: `begun` is the stopwatch before it, `before` the length of

@@ -54,15 +54,16 @@ impl Runner<'_> {
             let args = queued.args.args();
             self.ctx.hashed = None;
             self.ctx.session().last_command = queued.command;
-            if !self.execute(queued.command, &args, out).goes_on() {
+            let flow = self.execute(queued.command, &args, out);
+            if self.ctx.effects.any {
+                // Nothing inside a transaction makes the connection wait.
+                self.carry_out(queued.command, &args, out);
+            }
+            if !flow.goes_on() {
                 if let Some(suspended) = self.suspended {
                     suspended.rest = Some((multi, index + 1));
                 }
                 return;
-            }
-            if self.ctx.effects.any {
-                // Nothing inside a transaction makes the connection wait.
-                self.carry_out(queued.command, &args, out);
             }
             self.tell_monitors(queued.command, &args);
         }

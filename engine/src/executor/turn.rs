@@ -4,7 +4,7 @@
 use super::{Engine, cron};
 use crate::base::{ConnId, Micros, Now};
 use crate::config::ShutdownOptions;
-use crate::conn::SessionFlags;
+use crate::conn::{OUTPUT_UNCHECKED_BYTES, SessionFlags};
 use crate::resp::ReplyBuf;
 use crate::seam::host::{LogLevel, Notice};
 use crate::seam::machine::{Action, Outbox};
@@ -14,8 +14,6 @@ use crate::seam::poller::Patience;
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 /// Empty output buffers that are kept.
 const SPARES_MAX: usize = 1024;
-/// Output up to this length is held to no limit unless the peer does not take it.
-const OUTPUT_UNCHECKED_BYTES: usize = 16 * 1024;
 /// Discarded records destroyed in a turn.
 const FREE_PER_TURN: u32 = 512;
 

@@ -18,6 +18,31 @@ fn sum(a: &str, b: &str) -> Option<String> {
 }
 
 #[test]
+fn thousandths_are_rounded_up() {
+    for (text, expected) in [
+        ("0", 0),
+        ("0.1", 100),
+        ("0.0001", 1),
+        ("-0.0001", 0),
+        ("-0.0011", -1),
+        ("1.0001", 1001),
+        ("0x10", 16_000),
+        ("0x1p-9", 2),
+        ("1e-400", 1),
+        ("9223372036854775", 9_223_372_036_854_775_000),
+        ("9223372036854776", i64::MAX),
+        ("1e400", i64::MAX),
+        ("1e4932", i64::MAX),
+        ("-1e4932", -i64::MAX),
+        ("inf", i64::MAX),
+        ("-inf", -i64::MAX),
+    ] {
+        let number = Extended::parse(text.as_bytes()).unwrap();
+        assert_eq!(number.thousandths(), expected, "{text}");
+    }
+}
+
+#[test]
 fn sums_are_those_of_real_servers() {
     for (a, b, expected) in [
         ("0.1", "0.2", "0.3"),

@@ -1,12 +1,11 @@
 //! Hashes: single fields, and all of them.
 
 use super::{hash_of, set_fields};
-use crate::command::collections::{note_missing, remove_emptied, reply_item};
+use crate::command::collections::{read, read_number, remove_words, reply_item};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
-use crate::keyspace::EventClasses;
-use crate::resp::Args;
-use crate::value::hash::{self, HashRef};
-use crate::value::with_text;
+use crate::keyspace::{Entry, EventClasses};
+use crate::resp::{Args, Reply};
+use crate::value::{Item, hash, with_text};
 
 /// The rows.
 pub const SPECS: &[Spec] = &[
@@ -134,105 +133,67 @@ fn hsetnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// The hash at the first key, for reading; its absence is announced.
-#[inline]
-fn read<'c>(ctx: &'c mut Ctx<'_>, args: &Args<'_>) -> Result<Option<HashRef<'c>>, CmdError> {
-    let key = ctx.key(args.get(1));
-    if !ctx.keyspace.notify.is_empty() && ctx.keyspace.peek_db(ctx.db).peek(&key).is_none() {
-        note_missing(ctx, &key);
-    }
-    let found = ctx.keyspace.peek_db(ctx.db).read(&key);
-    found.map(hash_of).transpose()
-}
-
 /// HGET key field
 fn hget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        ctx.reply.null();
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    match hash_of(entry)?.get(args.get(2)) {
-        Some(value) => reply_item(&mut ctx.reply, value),
-        None => ctx.reply.null(),
-    }
-    Ok(())
+    read(ctx, args, Reply::null, |entry, reply| {
+        reply_value(reply, hash_of(entry)?.get(args.get(2)));
+        Ok(())
+    })
 }
 
 /// HMGET key field [field ...]
 fn hmget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
     let fields = args.iter_from(2);
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        ctx.reply.array(fields.len());
-        fields.for_each(|_| ctx.reply.null());
-        note_missing(ctx, &key);
-        return Ok(());
+    let missing = |reply: &mut Reply<'_>| {
+        reply.array(fields.len());
+        fields.clone().for_each(|_| reply.null());
     };
-    let hash = hash_of(entry)?;
-    ctx.reply.array(fields.len());
-    for field in fields {
-        match hash.get(field) {
-            Some(value) => reply_item(&mut ctx.reply, value),
-            None => ctx.reply.null(),
+    read(ctx, args, missing, |entry, reply| {
+        let hash = hash_of(entry)?;
+        reply.array(fields.len());
+        for field in fields.clone() {
+            reply_value(reply, hash.get(field));
         }
+        Ok(())
+    })
+}
+
+/// Answers a value, or null.
+#[inline]
+fn reply_value(reply: &mut Reply<'_>, value: Option<Item<'_>>) {
+    match value {
+        Some(value) => reply_item(reply, value),
+        None => reply.null(),
     }
-    Ok(())
 }
 
 /// HDEL key field [field ...]
 ///
 /// Replies: how many fields were removed.
 fn hdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let db = ctx.keyspace.db(ctx.db);
-    let Some(mut entry) = db.edit(&key) else {
-        ctx.reply.integer(0);
-        return Ok(());
-    };
-    let mut left = hash_of(entry.as_ref())?.len();
-    let mut removed = 0;
-    for field in args.iter_from(2) {
-        if hash::remove(&mut entry, field) {
-            removed += 1;
-            left -= 1;
-            if left == 0 {
-                break;
-            }
-        }
-    }
-    if removed > 0 {
-        db.changed(key.bytes);
-        ctx.notify(EventClasses::HASH, "hdel", key.bytes);
-        if left == 0 {
-            remove_emptied(ctx, &key);
-        }
-    }
-    ctx.reply.count(removed);
-    Ok(())
+    let event = (EventClasses::HASH, "hdel");
+    let len_of = |entry: Entry<'_>| Ok(hash_of(entry)?.len());
+    remove_words(ctx, args, event, len_of, hash::remove)
 }
 
 /// HLEN key
 fn hlen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let len = read(ctx, args)?.map_or(0, HashRef::len);
-    ctx.reply.count(len);
-    Ok(())
+    read_number(ctx, args, |entry| Ok(hash_of(entry)?.len()))
 }
 
 /// HEXISTS key field
 fn hexists(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let found = read(ctx, args)?.is_some_and(|hash| hash.get(args.get(2)).is_some());
-    ctx.reply.integer(i64::from(found));
-    Ok(())
+    read_number(ctx, args, |entry| {
+        Ok(hash_of(entry)?.get(args.get(2)).is_some().into())
+    })
 }
 
 /// HSTRLEN key field
 fn hstrlen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let value = read(ctx, args)?.and_then(|hash| hash.get(args.get(2)));
-    let len = value.map_or(0, |value| with_text(value, <[u8]>::len));
-    ctx.reply.count(len);
-    Ok(())
+    read_number(ctx, args, |entry| {
+        let value = hash_of(entry)?.get(args.get(2));
+        Ok(value.map_or(0, |value| with_text(value, <[u8]>::len)))
+    })
 }
 
 /// Which halves of the pairs are answered.
@@ -259,26 +220,26 @@ fn hgetall(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 }
 
 fn reply_all(ctx: &mut Ctx<'_>, args: &Args<'_>, wanted: Wanted) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let entry = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let hash = entry.map(hash_of).transpose()?;
-    let len = hash.map_or(0, HashRef::len);
-    let reply = &mut ctx.reply;
-    match wanted {
+    let head = |reply: &mut Reply<'_>, len| match wanted {
         Wanted::Both => reply.map(len),
-        _ => reply.array(len),
-    }
-    let Some(hash) = hash else {
-        note_missing(ctx, &key);
-        return Ok(());
+        Wanted::Fields | Wanted::Values => reply.array(len),
     };
-    hash.each(|field, value| {
-        if wanted != Wanted::Values {
-            reply_item(reply, field);
-        }
-        if wanted != Wanted::Fields {
-            reply_item(reply, value);
-        }
-    });
-    Ok(())
+    read(
+        ctx,
+        args,
+        |reply| head(reply, 0),
+        |entry, reply| {
+            let hash = hash_of(entry)?;
+            head(reply, hash.len());
+            hash.each(|field, value| {
+                if wanted != Wanted::Values {
+                    reply_item(reply, field);
+                }
+                if wanted != Wanted::Fields {
+                    reply_item(reply, value);
+                }
+            });
+            Ok(())
+        },
+    )
 }

@@ -2,8 +2,8 @@
 
 use super::note_missing;
 use crate::base::DbIndex;
-use crate::base::number::parse_double;
-use crate::command::collections::{announce, remove_key};
+use crate::base::double::parse_score;
+use crate::command::collections::{announce, remove_any};
 use crate::command::options::is;
 use crate::command::{
     Categories, CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec,
@@ -245,10 +245,14 @@ fn turned(order: Ordering, request: &Request<'_>) -> Ordering {
     }
 }
 
-/// A weight as a number; what is not there weighs nothing.
+/// A weight as a number: spelled as a score, but spaces may stand before it, and nothing at all is 0
+/// as what is not there is.
 fn number_of(weight: Option<Element>) -> Result<f64, CmdError> {
-    let Some(text) = weight else { return Ok(0.0) };
-    parse_double(&text).ok_or(CmdError::fixed(
+    let text = weight.as_deref().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(0.0);
+    }
+    parse_score(text.trim_ascii_start()).ok_or(CmdError::fixed(
         "ERR One or more scores can't be converted into double",
     ))
 }
@@ -310,13 +314,11 @@ fn store(ctx: &mut Ctx<'_>, target: &[u8], wanted: &[Element], request: &Request
         depth: encodings.list_compress_depth as usize,
     };
     let target = ctx.keyspace.key(target);
-    let db = ctx.keyspace.db(ctx.db);
-    let was_there = db.find(&target).is_some();
     if found.is_empty() {
-        if was_there {
-            remove_key(ctx, &target);
-        }
+        remove_any(ctx, &target);
     } else {
+        let db = ctx.keyspace.db(ctx.db);
+        let was_there = db.find(&target).is_some();
         db.remove_emptied(&target);
         if let Lookup::Vacant(place) = db.entry(&target) {
             list::create(place, End::Tail, found.iter().map(AsRef::as_ref), limits);

@@ -2,17 +2,16 @@
 
 use super::{is_emptied, limits, list_of};
 use crate::command::collections::{
-    announce, counted_keys, mpop_count, positive, remove_emptied, reply_item, wait_deadline,
+    Mpop, announce, first_present, positive, remove_emptied, reply_item, wait_deadline,
 };
 use crate::command::ctx::Nothing;
 use crate::command::options::is;
-use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
+use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::{EventClasses, Key, Stored};
 use crate::resp::Args;
 use crate::value::list::{self, End};
 use crate::value::{Kind, with_text};
 use dovetail_memory::Lookup;
-use std::ops::Range;
 
 /// The rows.
 pub const SPECS: &[Spec] = &[
@@ -327,8 +326,8 @@ fn move_element(
 
 /// LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
 fn lmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let request = Mpop::read(args, 1)?;
-    if !request.run(ctx, args)? {
+    let request = Mpop::read(args, 1, end_of)?;
+    if !take_first(ctx, args, &request)? {
         ctx.reply.null_array();
     }
     Ok(())
@@ -336,49 +335,27 @@ fn lmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]
 fn blmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let request = Mpop::read(args, 2)?;
+    let request = Mpop::read(args, 2, end_of)?;
     let deadline = wait_deadline(ctx, args.get(1))?;
-    if !request.run(ctx, args)? {
+    if !take_first(ctx, args, &request)? {
         ctx.wait_for(request.keys, Kind::List, Nothing::NullArray, deadline);
     }
     Ok(())
 }
 
-/// What LMPOP and BLMPOP are asked for.
-struct Mpop {
-    keys: Range<usize>,
-    end: End,
-    count: usize,
-}
-
-impl Mpop {
-    /// Reads the words from the number of keys on.
-    fn read(args: &Args<'_>, from: usize) -> Result<Self, CmdError> {
-        let keys = counted_keys(args, from)?;
-        let mut options = Options::from(args, keys.end);
-        let end = end_of(options.value()?)?;
-        let count = mpop_count(&mut options)?;
-        Ok(Self { keys, end, count })
-    }
-
-    /// Takes from the first list that is there. Returns whether there was one.
-    ///
-    /// Replies: its key, and an array of the elements.
-    fn run(&self, ctx: &mut Ctx<'_>, args: &Args<'_>) -> Result<bool, CmdError> {
-        for index in self.keys.clone() {
-            let key = ctx.key(args.get(index));
-            let Some(entry) = ctx.keyspace.peek_db(ctx.db).find(&key) else {
-                continue;
-            };
-            let count = list_of(entry)?.len().min(self.count);
-            ctx.reply.array(2);
-            ctx.reply.bulk(key.bytes);
-            ctx.reply.array(count);
-            take(ctx, &key, self.end, count);
-            return Ok(true);
-        }
-        Ok(false)
-    }
+/// Takes from the first list that is there. Returns whether there was one.
+///
+/// Replies: its key, and an array of the elements.
+fn take_first(ctx: &mut Ctx<'_>, args: &Args<'_>, request: &Mpop<End>) -> Result<bool, CmdError> {
+    let Some((key, entry)) = first_present(ctx, args, request.keys.clone()) else {
+        return Ok(false);
+    };
+    let count = list_of(entry)?.len().min(request.count);
+    ctx.reply.array(2);
+    ctx.reply.bulk(key.bytes);
+    ctx.reply.array(count);
+    take(ctx, &key, request.end, count);
+    Ok(true)
 }
 
 /// BLPOP key [key ...] timeout
@@ -395,18 +372,14 @@ fn brpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> Outcome {
     let last = args.len() - 1;
     let deadline = wait_deadline(ctx, args.get(last))?;
-    for index in 1..last {
-        let key = ctx.key(args.get(index));
-        let Some(entry) = ctx.keyspace.peek_db(ctx.db).find(&key) else {
-            continue;
-        };
-        list_of(entry)?;
-        ctx.reply.array(2);
-        ctx.reply.bulk(key.bytes);
-        take(ctx, &key, end, 1);
+    let Some((key, entry)) = first_present(ctx, args, 1..last) else {
+        ctx.wait_for(1..last, Kind::List, Nothing::NullArray, deadline);
         return Ok(());
-    }
-    ctx.wait_for(1..last, Kind::List, Nothing::NullArray, deadline);
+    };
+    list_of(entry)?;
+    ctx.reply.array(2);
+    ctx.reply.bulk(key.bytes);
+    take(ctx, &key, end, 1);
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! Lists: elements by their places.
 
 use super::{is_emptied, limits, list_of};
-use crate::base::number::parse_i64;
-use crate::command::collections::{note_missing, range_of, remove_emptied, remove_key, reply_item};
+use crate::command::collections::{
+    from_0, note_missing, range_of, read, read_number, remove_emptied, remove_key, reply_item,
+};
 use crate::command::options::{integer, integer_within, is};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
 use crate::keyspace::EventClasses;
-use crate::resp::Args;
+use crate::resp::{Args, Reply};
 use crate::value::item_of;
 use crate::value::list::{self, End, ListRef};
 
@@ -56,37 +57,21 @@ pub const SPECS: &[Spec] = &[
 
 /// LLEN key
 fn llen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let len = match ctx.keyspace.peek_db(ctx.db).read(&key) {
-        Some(entry) => list_of(entry)?.len(),
-        None => {
-            note_missing(ctx, &key);
-            0
-        }
-    };
-    ctx.reply.count(len);
-    Ok(())
+    read_number(ctx, args, |entry| Ok(list_of(entry)?.len()))
 }
 
 /// LINDEX key index
 ///
 /// Replies: the element, or null. Errors: the index is only looked at when the key is there.
 fn lindex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        ctx.reply.null();
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    let list = list_of(entry)?;
-    match place_of(integer(args.get(2))?, list.len()) {
-        Some(index) => {
-            let reply = &mut ctx.reply;
-            list.range(index..index + 1, |item| reply_item(reply, item));
+    read(ctx, args, Reply::null, |entry, reply| {
+        let list = list_of(entry)?;
+        match place_of(integer(args.get(2))?, list.len()) {
+            Some(index) => list.range(index..index + 1, |item| reply_item(reply, item)),
+            None => reply.null(),
         }
-        None => ctx.reply.null(),
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// LRANGE key start stop
@@ -256,10 +241,12 @@ impl Search {
                 search.end = if rank > 0 { End::Head } else { End::Tail };
                 search.skip = rank.unsigned_abs() - 1;
             } else if is(word, "count") && options.left() > 0 {
-                let count = not_negative(options.value()?, "ERR COUNT can't be negative")?;
+                let count = options.value()?;
+                let count = from_0(count, CmdError::fixed("ERR COUNT can't be negative"))?;
                 search.count = Some(count);
             } else if is(word, "maxlen") && options.left() > 0 {
-                search.most = not_negative(options.value()?, "ERR MAXLEN can't be negative")?;
+                let most = options.value()?;
+                search.most = from_0(most, CmdError::fixed("ERR MAXLEN can't be negative"))?;
             } else {
                 return Err(CmdError::Syntax);
             }
@@ -292,11 +279,6 @@ impl Search {
         });
         found
     }
-}
-
-fn not_negative(word: &[u8], error: &'static str) -> Result<u64, CmdError> {
-    let number = parse_i64(word).and_then(|number| u64::try_from(number).ok());
-    number.ok_or(CmdError::fixed(error))
 }
 
 /// LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]

@@ -2,8 +2,7 @@
 
 use super::{limits, set_of};
 use crate::base::DbIndex;
-use crate::base::number::parse_i64;
-use crate::command::collections::{announce, remove_key, reply_item};
+use crate::command::collections::{announce, count_limit, key_count, remove_any, reply_item};
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
 use crate::keyspace::{Deadline, EventClasses, Keyspace};
@@ -183,8 +182,8 @@ fn store_combined(
         let db = ctx.keyspace.db(ctx.db);
         let stored = result.store(|tag, body| db.put(&target, tag, body, Deadline::Clear));
         announce(ctx, &target, stored, EventClasses::SET, event);
-    } else if ctx.keyspace.peek_db(ctx.db).peek(&target).is_some() {
-        remove_key(ctx, &target);
+    } else {
+        remove_any(ctx, &target);
     }
     ctx.reply.count(count);
     Ok(())
@@ -194,10 +193,7 @@ fn store_combined(
 ///
 /// Replies: how many members all have, at most the limit.
 fn sintercard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let keys = parse_i64(args.get(1)).and_then(|count| usize::try_from(count).ok());
-    let keys = keys
-        .filter(|count| *count > 0)
-        .ok_or(CmdError::fixed("ERR numkeys should be greater than 0"))?;
+    let keys = key_count(args, 1)?;
     if keys > args.len() - 2 {
         return Err(CmdError::fixed(
             "ERR Number of keys can't be greater than number of args",
@@ -209,8 +205,7 @@ fn sintercard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         if !is(word, "limit") || options.left() == 0 {
             return Err(CmdError::Syntax);
         }
-        let number = parse_i64(options.value()?).and_then(|limit| u64::try_from(limit).ok());
-        limit = number.ok_or(CmdError::fixed("ERR LIMIT can't be negative"))?;
+        limit = count_limit(&mut options)?;
     }
     let sets = sets_at(ctx.keyspace, ctx.db, args, 2..2 + keys)?;
     let mut count = 0;

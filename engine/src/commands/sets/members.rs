@@ -1,11 +1,13 @@
 //! Sets: their members.
 
 use super::{limits, set_of};
-use crate::command::collections::{announce, note_missing, remove_emptied, reply_item};
+use crate::command::collections::{
+    announce, read, read_number, remove_emptied, remove_words, reply_item,
+};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
-use crate::keyspace::{EventClasses, Key, Stored};
-use crate::resp::Args;
-use crate::value::set::{self, SetRef};
+use crate::keyspace::{Entry, EventClasses, Key, Stored};
+use crate::resp::{Args, Reply};
+use crate::value::set;
 use dovetail_memory::Lookup;
 
 /// The rows.
@@ -105,32 +107,9 @@ fn add_to<'w>(
 ///
 /// Replies: how many members were removed.
 fn srem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let db = ctx.keyspace.db(ctx.db);
-    let Some(mut entry) = db.edit(&key) else {
-        ctx.reply.integer(0);
-        return Ok(());
-    };
-    let mut left = set_of(entry.as_ref())?.len();
-    let mut removed = 0;
-    for member in args.iter_from(2) {
-        if set::remove(&mut entry, member) {
-            removed += 1;
-            left -= 1;
-            if left == 0 {
-                break;
-            }
-        }
-    }
-    if removed > 0 {
-        db.changed(key.bytes);
-        ctx.notify(EventClasses::SET, "srem", key.bytes);
-        if left == 0 {
-            remove_emptied(ctx, &key);
-        }
-    }
-    ctx.reply.count(removed);
-    Ok(())
+    let event = (EventClasses::SET, "srem");
+    let len_of = |entry: Entry<'_>| Ok(set_of(entry)?.len());
+    remove_words(ctx, args, event, len_of, set::remove)
 }
 
 /// SMOVE source destination member
@@ -172,60 +151,47 @@ fn smove(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// SISMEMBER key member
 fn sismember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let entry = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let set = entry.map(set_of).transpose()?;
-    let found = set.is_some_and(|set| set.contains(args.get(2)));
-    ctx.reply.integer(i64::from(found));
-    if set.is_none() {
-        note_missing(ctx, &key);
-    }
-    Ok(())
+    read_number(ctx, args, |entry| {
+        Ok(set_of(entry)?.contains(args.get(2)).into())
+    })
 }
 
 /// SMISMEMBER key member [member ...]
 fn smismember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let entry = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let set = entry.map(set_of).transpose()?;
     let members = args.iter_from(2);
-    ctx.reply.array(members.len());
-    for member in members {
-        let found = set.is_some_and(|set| set.contains(member));
-        ctx.reply.integer(i64::from(found));
-    }
-    if set.is_none() {
-        note_missing(ctx, &key);
-    }
-    Ok(())
+    let missing = |reply: &mut Reply<'_>| {
+        reply.array(members.len());
+        members.clone().for_each(|_| reply.integer(0));
+    };
+    read(ctx, args, missing, |entry, reply| {
+        let set = set_of(entry)?;
+        reply.array(members.len());
+        for member in members.clone() {
+            reply.integer(set.contains(member).into());
+        }
+        Ok(())
+    })
 }
 
 /// SCARD key
 fn scard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let entry = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let set = entry.map(set_of).transpose()?;
-    ctx.reply.count(set.map_or(0, SetRef::len));
-    if set.is_none() {
-        note_missing(ctx, &key);
-    }
-    Ok(())
+    read_number(ctx, args, |entry| Ok(set_of(entry)?.len()))
 }
 
 /// SMEMBERS key
 fn smembers(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let entry = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let Some(set) = entry.map(set_of).transpose()? else {
-        ctx.reply.set(0);
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    let reply = &mut ctx.reply;
-    reply.set(set.len());
-    set.visit(|member| {
-        reply_item(reply, member);
-        true
-    });
-    Ok(())
+    read(
+        ctx,
+        args,
+        |reply| reply.set(0),
+        |entry, reply| {
+            let set = set_of(entry)?;
+            reply.set(set.len());
+            set.visit(|member| {
+                reply_item(reply, member);
+                true
+            });
+            Ok(())
+        },
+    )
 }

@@ -1,12 +1,13 @@
 //! Sets: walking over them, and drawing or taking members at random.
 
 use super::set_of;
-use crate::command::collections::{Draws, note_missing, positive, remove_emptied, reply_item};
-use crate::command::options::integer_within;
-use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_scan};
+use crate::base::rng::Rng;
+use crate::command::collections::{positive, read, remove_emptied, reply_item};
+use crate::command::draws::Wanted;
+use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_no_scan, reply_scan};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::{EventClasses, Key};
-use crate::resp::Args;
+use crate::resp::{Args, Reply};
 use crate::value::set::{self, SetRef};
 use crate::value::{Item, with_text};
 
@@ -60,40 +61,34 @@ pub const SPECS: &[Spec] = &[
 /// done in one call.
 fn sscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let cursor = cursor_of(args.get(2))?;
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        let start = ctx.reply.position();
-        reply_scan(&mut ctx.reply, start, 0, 0);
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    let set = set_of(entry)?;
-    let options = ScanOptions::read(args, 3, ScanOf::Members)?;
-    let reply = &mut ctx.reply;
-    let (start, mut shown) = (reply.position(), 0);
-    let mut show = |member: Item<'_>| {
-        if with_text(member, |member| options.shows(member)) {
-            reply_item(reply, member);
-            shown += 1;
-        }
-    };
-    let next = match set {
-        SetRef::Large(table) => options.walk(cursor, 1, |cursor, seen| {
-            table.scan(cursor, &mut |member, _| {
-                *seen += 1;
-                show(Item::Bytes(member));
-            })
-        }),
-        _ => {
-            set.visit(|member| {
-                show(member);
-                true
-            });
-            0
-        }
-    };
-    reply_scan(&mut ctx.reply, start, next, shown);
-    Ok(())
+    read(ctx, args, reply_no_scan, |entry, reply| {
+        let set = set_of(entry)?;
+        let options = ScanOptions::read(args, 3, ScanOf::Members)?;
+        let (start, mut shown) = (reply.position(), 0);
+        let mut show = |member: Item<'_>| {
+            if with_text(member, |member| options.shows(member)) {
+                reply_item(reply, member);
+                shown += 1;
+            }
+        };
+        let next = match set {
+            SetRef::Large(table) => options.walk(cursor, 1, |cursor, seen| {
+                table.scan(cursor, &mut |member, _| {
+                    *seen += 1;
+                    show(Item::Bytes(member));
+                })
+            }),
+            _ => {
+                set.visit(|member| {
+                    show(member);
+                    true
+                });
+                0
+            }
+        };
+        reply_scan(reply, start, next, shown);
+        Ok(())
+    })
 }
 
 /// SRANDMEMBER key [count]
@@ -103,44 +98,20 @@ fn srandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     if args.len() > 3 {
         return Err(CmdError::Syntax);
     }
-    let count = args.try_get(2);
-    let count = count
-        .map(|word| integer_within(word, -i64::MAX, i64::MAX))
-        .transpose()?;
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        match count {
-            Some(_) => ctx.reply.array(0),
-            None => ctx.reply.null(),
-        }
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    let set = set_of(entry)?;
-    let (reply, rng) = (&mut ctx.reply, &mut *ctx.rng);
-    let Some(count) = count else {
-        if let Some(member) = set.sample(&mut || rng.bits()) {
-            reply_item(reply, member);
-        }
-        return Ok(());
-    };
-    let draws = Draws::of(count, set.len());
-    reply.array(draws.count());
-    match draws {
-        Draws::Repeated(draws) => {
-            for _ in 0..draws {
-                if let Some(member) = set.sample(&mut || rng.bits()) {
-                    reply_item(reply, member);
-                }
+    Wanted::alone(args)?.draw(ctx, args, |entry, drawing| {
+        let set = set_of(entry)?;
+        let one = |reply: &mut Reply<'_>, rng: &mut Rng| {
+            if let Some(member) = set.sample(&mut || rng.bits()) {
+                reply_item(reply, member);
             }
-        }
-        Draws::Distinct(draws) => {
-            set.choose(draws, &mut || rng.bits(), |member| {
+        };
+        drawing.answer(set.len(), one, |count, reply, rng| {
+            set.choose(count, &mut || rng.bits(), |member| {
                 reply_item(reply, member)
             });
-        }
-    }
-    Ok(())
+        });
+        Ok(())
+    })
 }
 
 /// SPOP key [count]

@@ -2,8 +2,7 @@
 
 use super::{Scores, reply_head, reply_member, score_at, store_result};
 use crate::base::DbIndex;
-use crate::base::number::parse_i64;
-use crate::command::collections::note_missing;
+use crate::command::collections::{count_limit, note_missing};
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
 use crate::keyspace::Keyspace;
@@ -307,9 +306,7 @@ impl Request {
             } else if form == Form::Reply && is(word, "withscores") {
                 self.scores = Scores::Shown;
             } else if form == Form::Count && is(word, "limit") && left >= 1 {
-                let limit = parse_i64(options.value()?);
-                let limit = limit.and_then(|limit| u64::try_from(limit).ok());
-                self.limit = limit.ok_or(CmdError::fixed("ERR LIMIT can't be negative"))?;
+                self.limit = count_limit(&mut options)?;
             } else {
                 return Err(CmdError::Syntax);
             }

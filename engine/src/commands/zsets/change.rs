@@ -2,10 +2,10 @@
 
 use super::bounds::{LexRange, ScoreRange};
 use super::{rules, score_at, zset_of};
-use crate::command::collections::{announce, range_of, remove_emptied};
+use crate::command::collections::{announce, range_of, remove_emptied, remove_words};
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
-use crate::keyspace::{EventClasses, Key, Stored};
+use crate::keyspace::{Entry, EventClasses, Stored};
 use crate::resp::Args;
 use crate::value::Value;
 use crate::value::zset::{self, Rules, ZsetRef};
@@ -294,19 +294,11 @@ fn add_one(
 ///
 /// Replies: how many were there.
 fn zrem(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let db = ctx.keyspace.db(ctx.db);
-    let mut removed = 0;
-    if let Some(mut entry) = db.edit(&key) {
-        zset_of(entry.as_ref())?;
-        for member in args.iter_from(2) {
-            removed += usize::from(zset::remove(&mut entry, member).is_some());
-        }
-        let is_empty = is_emptied(&entry);
-        finish(ctx, &key, removed, is_empty, "zrem");
-    }
-    ctx.reply.count(removed);
-    Ok(())
+    let event = (EventClasses::ZSET, "zrem");
+    let len_of = |entry: Entry<'_>| Ok(zset_of(entry)?.len());
+    remove_words(ctx, args, event, len_of, |entry, member| {
+        zset::remove(entry, member).is_some()
+    })
 }
 
 /// ZREMRANGEBYRANK key start stop
@@ -340,32 +332,21 @@ fn remove_range(
     let db = ctx.keyspace.db(ctx.db);
     let mut removed = 0;
     if let Some(mut entry) = db.edit(&key) {
-        let ranks = ranks(zset_of(entry.as_ref())?);
-        let len = zset_of(entry.as_ref())?.len();
+        let zset = zset_of(entry.as_ref())?;
+        let (ranks, len) = (ranks(zset), zset.len());
         removed = ranks.len();
         // What all members leave goes with its key.
         if removed < len {
             zset::remove_range(&mut entry, ranks);
         }
-        finish(ctx, &key, removed, removed == len, event);
+        if removed > 0 {
+            db.changed(key.bytes);
+            ctx.notify(EventClasses::ZSET, event, key.bytes);
+        }
+        if removed == len {
+            remove_emptied(ctx, &key);
+        }
     }
     ctx.reply.count(removed);
     Ok(())
-}
-
-/// Whether the sorted set in `entry` has no member left.
-fn is_emptied(entry: &EntryMut<'_, Value>) -> bool {
-    ZsetRef::of(entry.as_ref()).is_some_and(ZsetRef::is_empty)
-}
-
-/// Counts and announces that members were removed, and removes what has none left.
-fn finish(ctx: &mut Ctx<'_>, key: &Key<'_>, removed: usize, is_empty: bool, event: &'static str) {
-    if removed == 0 {
-        return;
-    }
-    ctx.keyspace.db(ctx.db).changed(key.bytes);
-    ctx.notify(EventClasses::ZSET, event, key.bytes);
-    if is_empty {
-        remove_emptied(ctx, key);
-    }
 }

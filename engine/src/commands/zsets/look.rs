@@ -2,11 +2,11 @@
 
 use super::bounds::{LexRange, ScoreRange};
 use super::zset_of;
-use crate::command::collections::note_missing;
+use crate::command::collections::{read, read_number};
+use crate::command::ctx::Nothing;
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
-use crate::resp::Args;
-use crate::value::zset::ZsetRef;
+use crate::resp::{Args, Reply};
 
 /// The rows.
 pub const SPECS: &[Spec] = &[
@@ -91,66 +91,55 @@ pub const SPECS: &[Spec] = &[
 ///
 /// Replies: the score; null without it.
 fn zscore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        ctx.reply.null();
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    match zset_of(entry)?.score(args.get(2)) {
-        Some(score) => ctx.reply.double(score),
-        None => ctx.reply.null(),
-    }
-    Ok(())
+    read(ctx, args, Reply::null, |entry, reply| {
+        reply_score(reply, zset_of(entry)?.score(args.get(2)));
+        Ok(())
+    })
 }
 
 /// ZMSCORE key member [member ...]
 ///
 /// Replies: an array of scores, null for a member that is not there.
 fn zmscore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let found = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let zset = found.map(zset_of).transpose()?;
-    ctx.reply.array(args.len() - 2);
-    for member in args.iter_from(2) {
-        match zset.and_then(|zset| zset.score(member)) {
-            Some(score) => ctx.reply.double(score),
-            None => ctx.reply.null(),
+    let members = args.iter_from(2);
+    let missing = |reply: &mut Reply<'_>| {
+        reply.array(members.len());
+        members.clone().for_each(|_| reply.null());
+    };
+    read(ctx, args, missing, |entry, reply| {
+        let zset = zset_of(entry)?;
+        reply.array(members.len());
+        for member in members.clone() {
+            reply_score(reply, zset.score(member));
         }
+        Ok(())
+    })
+}
+
+/// Answers a score, or null.
+#[inline]
+fn reply_score(reply: &mut Reply<'_>, score: Option<f64>) {
+    match score {
+        Some(score) => reply.double(score),
+        None => reply.null(),
     }
-    if zset.is_none() {
-        note_missing(ctx, &key);
-    }
-    Ok(())
 }
 
 /// ZCARD key
 fn zcard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    count(ctx, args, |zset| zset.len())
+    read_number(ctx, args, |entry| Ok(zset_of(entry)?.len()))
 }
 
 /// ZCOUNT key min max
 fn zcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let range = ScoreRange::read(args.get(2), args.get(3))?;
-    count(ctx, args, |zset| range.ranks(zset).len())
+    read_number(ctx, args, |entry| Ok(range.ranks(zset_of(entry)?).len()))
 }
 
 /// ZLEXCOUNT key min max
 fn zlexcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let range = LexRange::read(args.get(2), args.get(3))?;
-    count(ctx, args, |zset| range.ranks(zset).len())
-}
-
-/// Replies: a number, 0 when the key is not there.
-fn count(ctx: &mut Ctx<'_>, args: &Args<'_>, number: impl FnOnce(ZsetRef<'_>) -> usize) -> Outcome {
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        ctx.reply.integer(0);
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    ctx.reply.count(number(zset_of(entry)?));
-    Ok(())
+    read_number(ctx, args, |entry| Ok(range.ranks(zset_of(entry)?).len()))
 }
 
 /// ZRANK key member [WITHSCORE]
@@ -177,24 +166,29 @@ fn rank(
         Some(_) => return Err(CmdError::Syntax),
         None => false,
     };
-    let key = ctx.key(args.get(1));
-    let found = ctx.keyspace.peek_db(ctx.db).read(&key);
-    let zset = found.map(zset_of).transpose()?;
-    match zset.and_then(|zset| Some((zset.rank(args.get(2))?, zset.len()))) {
-        Some(((rank, score), len)) => {
+    let nothing = if has_score {
+        Nothing::NullArray
+    } else {
+        Nothing::Null
+    };
+    read(
+        ctx,
+        args,
+        |reply| nothing.write(reply),
+        |entry, reply| {
+            let zset = zset_of(entry)?;
+            let Some((rank, score)) = zset.rank(args.get(2)) else {
+                nothing.write(reply);
+                return Ok(());
+            };
             if has_score {
-                ctx.reply.array(2);
+                reply.array(2);
             }
-            ctx.reply.count(counted(rank, len));
+            reply.count(counted(rank, zset.len()));
             if has_score {
-                ctx.reply.double(score);
+                reply.double(score);
             }
-        }
-        None if has_score => ctx.reply.null_array(),
-        None => ctx.reply.null(),
-    }
-    if zset.is_none() {
-        note_missing(ctx, &key);
-    }
-    Ok(())
+            Ok(())
+        },
+    )
 }

@@ -20,7 +20,7 @@ pub use ranges::SPECS as RANGE_SPECS;
 pub use walks::SPECS as WALK_SPECS;
 
 use crate::base::double::parse_score;
-use crate::command::collections::{announce, remove_key, reply_item};
+use crate::command::collections::{announce, remove_any, reply_item};
 use crate::command::{CmdError, Ctx};
 use crate::keyspace::{Deadline, Entry, EventClasses, Key};
 use crate::resp::Reply;
@@ -89,8 +89,8 @@ fn store_result(ctx: &mut Ctx<'_>, key: &Key<'_>, result: Zset, event: &'static 
             db.put(key, tag, body, Deadline::Clear)
         });
         announce(ctx, key, stored, EventClasses::ZSET, event);
-    } else if ctx.keyspace.peek_db(ctx.db).peek(key).is_some() {
-        remove_key(ctx, key);
+    } else {
+        remove_any(ctx, key);
     }
     ctx.reply.count(count);
 }

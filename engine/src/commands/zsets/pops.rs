@@ -2,16 +2,15 @@
 
 use super::{Scores, reply_head, reply_member, zset_of};
 use crate::command::collections::{
-    counted_keys, mpop_count, positive, remove_emptied, reply_item, wait_deadline,
+    Mpop, first_present, positive, remove_emptied, reply_item, wait_deadline,
 };
 use crate::command::ctx::Nothing;
 use crate::command::options::is;
-use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
+use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::{EventClasses, Key};
 use crate::resp::Args;
 use crate::value::Kind;
 use crate::value::zset::{self, Direction, ZsetRef};
-use std::ops::Range;
 
 /// The rows.
 pub const SPECS: &[Spec] = &[
@@ -225,25 +224,21 @@ fn bzpopmax(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: Direction) -> Outcome {
     let last = args.len() - 1;
     let deadline = wait_deadline(ctx, args.get(last))?;
-    for index in 1..last {
-        let key = ctx.key(args.get(index));
-        let Some(entry) = ctx.keyspace.peek_db(ctx.db).find(&key) else {
-            continue;
-        };
-        zset_of(entry)?;
-        ctx.reply.array(3);
-        ctx.reply.bulk(key.bytes);
-        take(ctx, &key, end, 1, Shape::Flat);
+    let Some((key, entry)) = first_present(ctx, args, 1..last) else {
+        ctx.wait_for(1..last, Kind::SortedSet, Nothing::NullArray, deadline);
         return Ok(());
-    }
-    ctx.wait_for(1..last, Kind::SortedSet, Nothing::NullArray, deadline);
+    };
+    zset_of(entry)?;
+    ctx.reply.array(3);
+    ctx.reply.bulk(key.bytes);
+    take(ctx, &key, end, 1, Shape::Flat);
     Ok(())
 }
 
 /// ZMPOP numkeys key [key ...] MIN|MAX [COUNT count]
 fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let request = Mpop::read(args, 1)?;
-    if !request.run(ctx, args)? {
+    let request = Mpop::read(args, 1, end_of)?;
+    if !take_first(ctx, args, &request)? {
         ctx.reply.null_array();
     }
     Ok(())
@@ -251,51 +246,38 @@ fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// BZMPOP timeout numkeys key [key ...] MIN|MAX [COUNT count]
 fn bzmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let request = Mpop::read(args, 2)?;
+    let request = Mpop::read(args, 2, end_of)?;
     let deadline = wait_deadline(ctx, args.get(1))?;
-    if !request.run(ctx, args)? {
+    if !take_first(ctx, args, &request)? {
         ctx.wait_for(request.keys, Kind::SortedSet, Nothing::NullArray, deadline);
     }
     Ok(())
 }
 
-/// What ZMPOP and BZMPOP are asked for.
-struct Mpop {
-    keys: Range<usize>,
-    end: Direction,
-    count: usize,
+/// The end that `word` names.
+fn end_of(word: &[u8]) -> Result<Direction, CmdError> {
+    match word {
+        _ if is(word, "min") => Ok(Direction::Up),
+        _ if is(word, "max") => Ok(Direction::Down),
+        _ => Err(CmdError::Syntax),
+    }
 }
 
-impl Mpop {
-    /// Reads the words from the number of keys on.
-    fn read(args: &Args<'_>, from: usize) -> Result<Self, CmdError> {
-        let keys = counted_keys(args, from)?;
-        let mut options = Options::from(args, keys.end);
-        let end = match options.value()? {
-            word if is(word, "min") => Direction::Up,
-            word if is(word, "max") => Direction::Down,
-            _ => return Err(CmdError::Syntax),
-        };
-        let count = mpop_count(&mut options)?;
-        Ok(Self { keys, end, count })
-    }
-
-    /// Takes from the first sorted set that is there. Returns whether there was one.
-    ///
-    /// Replies: its key, and an array of pairs.
-    fn run(&self, ctx: &mut Ctx<'_>, args: &Args<'_>) -> Result<bool, CmdError> {
-        for index in self.keys.clone() {
-            let key = ctx.key(args.get(index));
-            let Some(entry) = ctx.keyspace.peek_db(ctx.db).find(&key) else {
-                continue;
-            };
-            let count = zset_of(entry)?.len().min(self.count);
-            ctx.reply.array(2);
-            ctx.reply.bulk(key.bytes);
-            ctx.reply.array(count);
-            take(ctx, &key, self.end, count, Shape::Nested);
-            return Ok(true);
-        }
-        Ok(false)
-    }
+/// Takes from the first sorted set that is there. Returns whether there was one.
+///
+/// Replies: its key, and an array of pairs.
+fn take_first(
+    ctx: &mut Ctx<'_>,
+    args: &Args<'_>,
+    request: &Mpop<Direction>,
+) -> Result<bool, CmdError> {
+    let Some((key, entry)) = first_present(ctx, args, request.keys.clone()) else {
+        return Ok(false);
+    };
+    let count = zset_of(entry)?.len().min(request.count);
+    ctx.reply.array(2);
+    ctx.reply.bulk(key.bytes);
+    ctx.reply.array(count);
+    take(ctx, &key, request.end, count, Shape::Nested);
+    Ok(true)
 }

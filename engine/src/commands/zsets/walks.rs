@@ -1,14 +1,14 @@
 //! Sorted sets: draws, and walks.
 
-use super::{Scores, reply_head, reply_member, zset_of};
+use super::{Scores, reply_member, zset_of};
 use crate::base::double::DoubleText;
 use crate::base::map::set;
 use crate::base::rng::Rng;
-use crate::command::collections::{Draws, note_missing, reply_item};
-use crate::command::options::{integer_within, is};
-use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_scan};
-use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
-use crate::resp::Args;
+use crate::command::collections::{read, reply_item};
+use crate::command::draws::Wanted;
+use crate::command::scan::{ScanOf, ScanOptions, cursor_of, reply_no_scan, reply_scan};
+use crate::command::{Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
+use crate::resp::{Args, Reply};
 use crate::value::draw::{Passing, index};
 use crate::value::zset::{Direction, ZsetRef};
 use crate::value::{Item, with_text};
@@ -48,48 +48,26 @@ pub const SPECS: &[Spec] = &[
 ///
 /// Replies: a member or null; with a count an array, a negative count draws with repetition.
 fn zrandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let count = args.try_get(2);
-    let count = count
-        .map(|word| integer_within(word, -i64::MAX, i64::MAX))
-        .transpose()?;
-    let scores = match args.try_get(3) {
-        Some(word) if is(word, "withscores") && args.len() == 4 => Scores::Shown,
-        Some(_) => return Err(CmdError::Syntax),
-        None => Scores::Hidden,
+    let wanted = Wanted::paired(args, "withscores")?;
+    let scores = if wanted.is_paired {
+        Scores::Shown
+    } else {
+        Scores::Hidden
     };
-    let most = i64::MAX / 2;
-    if scores == Scores::Shown && count.is_some_and(|count| !(-most..=most).contains(&count)) {
-        return Err(CmdError::fixed("ERR value is out of range"));
-    }
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        match count {
-            Some(_) => ctx.reply.array(0),
-            None => ctx.reply.null(),
-        }
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    let zset = zset_of(entry)?;
-    let reply = &mut ctx.reply;
-    let Some(count) = count else {
-        if let Some((member, _)) = draw(zset, ctx.rng) {
-            reply_item(reply, member);
-        }
-        return Ok(());
-    };
-    let draws = Draws::of(count, zset.len());
-    reply_head(reply, draws.count(), scores);
-    let show = |member: Item<'_>, score| reply_member(reply, member, score, scores);
-    match draws {
-        Draws::Repeated(draws) => {
-            let drawn = (0..draws).filter_map(|_| draw(zset, ctx.rng));
-            let mut show = show;
-            drawn.for_each(|(member, score)| show(member, score));
-        }
-        Draws::Distinct(draws) => choose(zset, draws, ctx.rng, show),
-    }
-    Ok(())
+    wanted.draw(ctx, args, |entry, drawing| {
+        let zset = zset_of(entry)?;
+        let one = |reply: &mut Reply<'_>, rng: &mut Rng| {
+            if let Some((member, score)) = draw(zset, rng) {
+                reply_member(reply, member, score, scores);
+            }
+        };
+        drawing.answer(zset.len(), one, |count, reply, rng| {
+            choose(zset, count, rng, |member, score| {
+                reply_member(reply, member, score, scores)
+            });
+        });
+        Ok(())
+    })
 }
 
 /// A member drawn fairly, with its score.
@@ -130,35 +108,29 @@ fn choose(zset: ZsetRef<'_>, wanted: usize, rng: &mut Rng, mut show: impl FnMut(
 /// least once.
 fn zscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let cursor = cursor_of(args.get(2))?;
-    let key = ctx.key(args.get(1));
-    let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
-        let start = ctx.reply.position();
-        reply_scan(&mut ctx.reply, start, 0, 0);
-        note_missing(ctx, &key);
-        return Ok(());
-    };
-    let zset = zset_of(entry)?;
-    let options = ScanOptions::read(args, 3, ScanOf::Scores)?;
-    let reply = &mut ctx.reply;
-    let (start, mut shown) = (reply.position(), 0);
-    let next = options.walk(cursor, 1, |cursor, seen| {
-        zset.scan(cursor, &mut |member, score| {
-            *seen += 1;
-            if !with_text(member, |member| options.shows(member)) {
-                return;
-            }
-            reply_item(reply, member);
-            shown += 1;
-            if !options.names_only {
-                let text = match zset {
-                    ZsetRef::Small(_) => DoubleText::of(score),
-                    ZsetRef::Large(_) => DoubleText::long(score),
-                };
-                reply.bulk(text.as_bytes());
+    read(ctx, args, reply_no_scan, |entry, reply| {
+        let zset = zset_of(entry)?;
+        let options = ScanOptions::read(args, 3, ScanOf::Scores)?;
+        let (start, mut shown) = (reply.position(), 0);
+        let next = options.walk(cursor, 1, |cursor, seen| {
+            zset.scan(cursor, &mut |member, score| {
+                *seen += 1;
+                if !with_text(member, |member| options.shows(member)) {
+                    return;
+                }
+                reply_item(reply, member);
                 shown += 1;
-            }
-        })
-    });
-    reply_scan(&mut ctx.reply, start, next, shown);
-    Ok(())
+                if !options.names_only {
+                    let text = match zset {
+                        ZsetRef::Small(_) => DoubleText::of(score),
+                        ZsetRef::Large(_) => DoubleText::long(score),
+                    };
+                    reply.bulk(text.as_bytes());
+                    shown += 1;
+                }
+            })
+        });
+        reply_scan(reply, start, next, shown);
+        Ok(())
+    })
 }

@@ -339,3 +339,112 @@ fn a_command_over_many_expired_keys_announces_each_once() {
     assert_eq!(rig.heard(two).matches("pmessage").count(), 20_000);
     assert_eq!(rig.engine.keyspace.stats.expired, 20_000);
 }
+
+#[test]
+fn a_wait_in_vain_is_counted_when_it_is_over() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.connect(), rig.connect());
+    rig.say(two, &["CONFIG SET slowlog-log-slower-than 0"]);
+    let counted = |rig: &mut Rig| {
+        let stats = rig.say(two, &["INFO commandstats"]);
+        let line = |name: &str| {
+            let start = format!("cmdstat_{name}:");
+            let line = stats.lines().find(|line| line.starts_with(&start));
+            line.map(|line| line.replace("usec=0,usec_per_call=0.00,", "")[start.len()..].into())
+        };
+        (line("blpop"), line("wait"))
+    };
+    let calls = |calls, failed| {
+        let line: String = format!("calls={calls},rejected_calls=0,failed_calls={failed}");
+        Some(line)
+    };
+    rig.say(one, &["BLPOP q 0.1"]);
+    assert_eq!(counted(&mut rig), (None, None));
+    rig.pass(100);
+    assert_eq!(rig.heard(one), "*-1\r\n");
+    assert_eq!(counted(&mut rig), (calls(1, 0), None));
+    rig.say(one, &["WAIT 1 100"]);
+    assert_eq!(counted(&mut rig), (calls(1, 0), None));
+    rig.pass(100);
+    assert_eq!(counted(&mut rig), (calls(1, 0), calls(1, 0)));
+    rig.say(one, &["BLPOP q 0"]);
+    rig.say(two, &["CLIENT UNBLOCK 1 ERROR"]);
+    assert_eq!(counted(&mut rig), (calls(2, 1), calls(1, 0)));
+    rig.say(one, &["BLPOP q 0"]);
+    rig.say(two, &["RPUSH q x"]);
+    assert_eq!(counted(&mut rig), (calls(3, 1), calls(1, 0)));
+    let logged = rig.say(two, &["SLOWLOG GET 100"]);
+    assert_eq!(logged.matches("BLPOP").count(), 3);
+    assert_eq!(logged.matches("WAIT").count(), 1);
+}
+
+#[test]
+fn a_wait_under_way_ends_in_a_pause_and_one_held_back_begins_after_it() {
+    for scope in ["ALL", "WRITE"] {
+        let mut rig = Rig::new();
+        let (one, two, three) = (rig.connect(), rig.connect(), rig.connect());
+        rig.say(one, &["BLPOP q 0.05", "PING"]);
+        rig.say(three, &[&format!("CLIENT PAUSE 100 {scope}")]);
+        rig.say(two, &["BLPOP q 0.05"]);
+        rig.pass(50);
+        let ping = if scope == "ALL" { "" } else { "+PONG\r\n" };
+        assert_eq!(rig.heard(one), format!("*-1\r\n{ping}"));
+        rig.pass(50);
+        assert_eq!(rig.heard(two), "");
+        rig.pass(49);
+        assert_eq!(rig.heard(two), "");
+        rig.pass(1);
+        assert_eq!(rig.heard(two), "*-1\r\n");
+        assert_eq!(rig.engine.clients.blocked, 0);
+    }
+}
+
+#[test]
+fn what_a_transaction_pushes_serves_a_wait_though_it_pauses_too() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.connect(), rig.connect());
+    rig.say(one, &["BLPOP q 0"]);
+    rig.say(two, &["MULTI", "CLIENT PAUSE 100 ALL", "RPUSH q x", "EXEC"]);
+    assert_eq!(rig.heard(one), "*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
+}
+
+#[test]
+fn draws_without_end_stop_where_the_output_is_limited() {
+    let limit = b"normal 100000 0 0";
+    let mut rig = Rig::with(parts_with(&[(b"client-output-buffer-limit", limit)]));
+    let two = rig.connect();
+    rig.say(two, &["SADD s a", "ZADD z 1 a", "HSET h a 1"]);
+    for draw in ["SRANDMEMBER s", "ZRANDMEMBER z", "HRANDFIELD h"] {
+        let one = rig.connect();
+        rig.say(one, &[&format!("{draw} -4000000000000000000")]);
+        rig.turn();
+        assert_eq!((rig.heard(one).as_str(), rig.is_closed(one)), ("", true));
+    }
+    let few = rig.say(two, &["SRANDMEMBER s -14000"]);
+    assert_eq!(few.len(), 8 + 7 * 14_000);
+}
+
+#[test]
+fn a_script_that_has_been_left_in_its_middle_counts_nobody_as_blocked() {
+    let mut rig = Rig::with(parts_with(&[(b"busy-reply-threshold", b"1")]));
+    let (one, two) = (rig.connect(), rig.connect());
+    rig.say(two, &["BLPOP q 0"]);
+    let script = b"for i = 1, 3000000 do end return redis.call('INFO', 'clients')";
+    let chunks: [&[&[u8]]; 4] = [
+        &[b"MULTI"],
+        &[b"EVAL", script, b"0"],
+        &[b"GET", b"k"],
+        &[b"EXEC"],
+    ];
+    for words in chunks {
+        rig.send(one, &wire(words));
+    }
+    rig.turn();
+    assert!(rig.engine.is_busy() && !rig.engine.effects.any);
+    while rig.engine.is_busy() {
+        rig.turn();
+    }
+    let answer = rig.heard(one);
+    assert!(answer.contains("\r\nblocked_clients:1\r\n"), "{answer}");
+    assert!(answer.ends_with("$-1\r\n"), "{answer}");
+}

@@ -26,7 +26,9 @@ pub(super) fn clients(view: &View<'_, '_>, out: &mut Fields) {
     out.put("maxclients", ctx.config.limits.maxclients);
     out.put("client_recent_max_input_buffer", stats.recent_max_input);
     out.put("client_recent_max_output_buffer", stats.recent_max_output);
-    out.put("blocked_clients", ctx.clients.blocked);
+    // A script that asks in its middle keeps its own connection waiting, which is not blocked.
+    let busy = usize::from(ctx.scripts.busy.is_some());
+    out.put("blocked_clients", ctx.clients.blocked - busy);
     out.put("tracking_clients", 0);
     out.put("pubsub_clients", ctx.pubsub.subscribers);
     out.put("watching_clients", watching);
