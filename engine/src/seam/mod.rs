@@ -5,9 +5,11 @@
 //! | [`poller::Poller`] | how to wait for sockets | select, poll, epoll, io_uring, simulated |
 //! | [`host::Host`] | the process: clock, log, files, listeners | the server's, the simulation's |
 //! | [`machine::Machine`] | what is driven | the engine, the lab's null responder |
+//! | [`disk::Disk`] | files and when they are safe | the system's, the simulation's |
 //!
 //! Rule of each: a trait says what must hold, never how; members do not count, limit or log.
 
+pub mod disk;
 pub mod drive;
 pub mod host;
 pub mod machine;
