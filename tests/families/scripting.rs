@@ -80,6 +80,49 @@ nil
 > EXISTS lock
 :0
 
+# what is raised may be a number; the right to a command does not depend on its words
+> EVAL "error({err=5})" 0
+-5 script: {*}
+> EVAL "error({err=5.5})" 0
+-5.5 script: {*}
+> EVAL "local _, e = pcall(function() error({err=5}) end) return e" 0
+:5
+> EVAL "return redis.acl_check_cmd('set', 'a')" 0
+:1
+> EVAL "return redis.acl_check_cmd('config')" 0
+:1
+> EVAL "return redis.acl_check_cmd('config', 'nosuch')" 0
+-ERR Invalid command passed to redis.acl_check_cmd() script: {*}
+> EVAL "table.insert(redis, 1)" 0
+-ERR Attempt to modify a readonly table script: {*}
+
+# the cache may be emptied between two scripts of a transaction
+> MULTI
++OK
+> EVAL "return 1" 0
++QUEUED
+> SCRIPT FLUSH
++QUEUED
+> EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
++QUEUED
+> EVAL "return 2" 0
++QUEUED
+> EXEC
+*4
+:1
++OK
+-NOSCRIPT No matching script. Please use EVAL.
+:2
+
+# the tables of words look like plain ones
+> EVAL "return {tostring(getmetatable(KEYS)), select('#', getmetatable(KEYS))}" 1 k
+*2
+$3
+nil
+:1
+> EVAL "KEYS[nil] = 1" 1 k
+-ERR user_script:1: table index is nil script: {*}
+
 # errors say where they happened
 > EVAL "error('boom')" 0
 -ERR user_script:1: boom script: 82903a0434f1503e152f89c03c9acd881a0e8150, on @user_script:1.
@@ -108,7 +151,7 @@ ERR value is not an integer or out of range
 > EVAL "redis.call = 1" 0
 -ERR user_script:1: Attempt to modify a readonly table script: {*}
 > EVAL "table.insert(_G,1) return 1" 0
--ERR user_script:1: Attempt to modify a readonly table script: {*}
+-ERR Attempt to modify a readonly table script: {*}
 > EVAL "return tostring(rawget(_G,1))" 0
 $3
 nil
@@ -247,7 +290,7 @@ da39a3ee5e6b4b0d3255bfef95601890afd80709
 > EVAL "return #{unpack({1,2,3})}" 0
 :3
 > EVAL "table.insert(redis,1)" 0
--ERR user_script:1: Attempt to modify a readonly table script: {*}
+-ERR Attempt to modify a readonly table script: {*}
 > EVAL "local t={2,1} table.sort(t) table.insert(t,9) table.remove(t,1) return t" 0
 *2
 :2

@@ -186,7 +186,9 @@ fn measure_fields(size: usize, shape: Shape) {
     });
     let ahead = best(PROBES, || {
         for probes in probes.chunks(16) {
-            probes.iter().for_each(|m| fields.prefetch(hash(m)));
+            for step in 0..Fields::PREFETCH_STEPS {
+                probes.iter().for_each(|m| fields.prefetch(hash(m), step));
+            }
             black_box(count_of(&fields, probes));
         }
     });

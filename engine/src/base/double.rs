@@ -200,7 +200,10 @@ impl Write for DoubleText {
 #[must_use]
 #[inline]
 pub fn parse_score(text: &[u8]) -> Option<f64> {
-    let value = spelled(text)?;
+    if let Some(value) = everyday(text) {
+        return Some(value);
+    }
+    let value = spelled_at_length(text)?;
     if value.is_infinite() || value == 0.0 {
         // Out of range, unless it says so itself.
         let digits = unsigned(text);
@@ -215,6 +218,13 @@ pub fn parse_score(text: &[u8]) -> Option<f64> {
         return is_meant.then_some(value);
     }
     Some(value)
+}
+
+/// The score that `text` spells, which this module has written; anything else may be any score.
+#[must_use]
+#[inline]
+pub fn parse_written(text: &[u8]) -> f64 {
+    spelled(text).unwrap_or(0.0)
 }
 
 /// The bound of a range of scores that `text` spells: as a score, but spaces may stand before it,
@@ -249,7 +259,51 @@ fn unsigned(text: &[u8]) -> &[u8] {
     }
 }
 
+/// Most digits of a number that is certainly a double without a fraction.
+const EXACT_DIGITS: usize = 15;
+/// Powers of ten, all of which are doubles.
+const TENS: [f64; EXACT_DIGITS + 1] = [
+    1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+/// The number that `text` spells, if it is an everyday one: a few digits, perhaps with a point among
+/// them, and without a plus. Digits and power of ten are exact, so one division rounds correctly.
+#[inline]
+fn everyday(text: &[u8]) -> Option<f64> {
+    let (is_negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    if text.len() > EXACT_DIGITS + 1 {
+        return None;
+    }
+    let (mut digits, mut point) = (0_i64, None);
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits = digits * 10 + i64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let count = text.len() - usize::from(point.is_some());
+    if !(1..=EXACT_DIGITS).contains(&count) {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits are exact")]
+    let value = digits as f64;
+    let value = match point {
+        Some(at) => value / TENS[text.len() - at - 1],
+        None => value,
+    };
+    Some(if is_negative { -value } else { value })
+}
+
+#[inline]
 fn spelled(text: &[u8]) -> Option<f64> {
+    everyday(text).or_else(|| spelled_at_length(text))
+}
+
+fn spelled_at_length(text: &[u8]) -> Option<f64> {
     let digits = unsigned(text);
     if is_hex(digits) {
         let value = hexadecimal(&digits[2..])?;
@@ -429,6 +483,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_spelled_shortly_is_read_as_at_length(text in "-?[0-9]{0,16}\\.?[0-9]{0,16}") {
+            if let Some(value) = everyday(text.as_bytes()) {
+                let expected = spelled_at_length(text.as_bytes());
+                prop_assert_eq!(Some(value.to_bits()), expected.map(f64::to_bits));
+            }
+        }
+
         #[test]
         fn what_is_written_reads_back(bits: u64) {
             let value = f64::from_bits(bits);

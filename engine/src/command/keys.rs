@@ -38,6 +38,25 @@ pub fn fixed_first_key(spec: &Spec) -> u16 {
     }
 }
 
+/// The word that names an element of what the first key holds, where no option is given; 0 when there
+/// is none.
+#[must_use]
+pub fn element_word(spec: &Spec) -> u16 {
+    let mut word = 0;
+    let mut depth = 0_usize;
+    for part in spec.syntax.split_whitespace() {
+        let opened = part.matches('[').count();
+        if depth + opened == 0 {
+            word += 1;
+            if matches!(part, "member" | "field") {
+                return if fixed_first_key(spec) > 0 { word } else { 0 };
+            }
+        }
+        depth = (depth + opened).saturating_sub(part.matches(']').count());
+    }
+    0
+}
+
 /// The declared flags with those that follow from the keys.
 #[must_use]
 pub fn implied_flags(spec: &Spec) -> Flags {

@@ -24,6 +24,9 @@ pub struct Row {
     pub subcommands: Vec<CommandId>,
     /// The first key's word, when the positions alone tell it; 0 when there is none.
     pub first_key: u16,
+    /// The word that names an element of what the first key holds, where no option is given; 0 when
+    /// there is none.
+    pub element: u16,
     /// Flags with those that follow from the keys.
     pub flags: Flags,
 }
@@ -106,6 +109,7 @@ impl CommandTable {
             container,
             subcommands: Vec::new(),
             first_key: super::keys::fixed_first_key(spec),
+            element: super::keys::element_word(spec),
             flags: super::keys::implied_flags(spec),
         });
         id

@@ -133,6 +133,12 @@ impl Engine {
             for chunk in &*chunks {
                 self.fetch_records(chunk.conn, &frames[chunk.frames.clone()]);
             }
+            let dbs = chunks.chunk_by(|a, b| self.db_index(a.conn) == self.db_index(b.conn));
+            for chunks in dbs {
+                let [first, .., last] = chunks else { continue };
+                let frames = &frames[first.frames.start..last.frames.end];
+                self.fetch_elements(first.conn, bytes, parser, frames);
+            }
         }
         let mut stamp = (self.stopwatch)();
         for chunk in &ahead.chunks {

@@ -6,7 +6,7 @@
 
 use super::turn::Shutdown;
 use super::{Engine, Flow, Runner};
-use crate::base::{ConnId, Now};
+use crate::base::{ConnId, DbIndex, Now};
 use crate::command::CommandId;
 use crate::command::table::Unknown;
 use crate::conn::{Partial, SessionFlags};
@@ -14,6 +14,7 @@ use crate::keyspace::Db;
 use crate::resp::{Args, Limits, Parser, ProtocolError, ReplyBuf, Stop};
 use crate::seam::host::LogLevel;
 use crate::seam::machine::{Action, Outbox};
+use crate::value::Value;
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -366,13 +367,17 @@ impl Engine {
         self.hash_keys(id, bytes, parser, frames, many);
         if many {
             self.fetch_records(id, frames);
+            self.fetch_elements(id, bytes, parser, frames);
         }
     }
 
-    fn db_of(&self, id: ConnId) -> &Db {
+    pub(super) fn db_index(&self, id: ConnId) -> DbIndex {
         let conn = self.clients.get(id);
-        self.keyspace
-            .peek_db(conn.map(|conn| conn.session.db).unwrap_or_default())
+        conn.map(|conn| conn.session.db).unwrap_or_default()
+    }
+
+    fn db_of(&self, id: ConnId) -> &Db {
+        self.keyspace.peek_db(self.db_index(id))
     }
 
     /// Looks up commands and hashes their first keys; when there are `many`, starts fetching their
@@ -409,6 +414,55 @@ impl Engine {
         let db = self.db_of(id);
         for (_, hash) in frames.iter().filter_map(|frame| frame.hashed) {
             db.prefetch_record(hash);
+        }
+    }
+
+    /// Starts fetching the elements that requests ask for which follow each other on the same key: a
+    /// large collection is looked up once for all of them.
+    #[inline]
+    pub(super) fn fetch_elements(
+        &self,
+        id: ConnId,
+        bytes: &[u8],
+        parser: &Parser,
+        frames: &[Frame],
+    ) {
+        let same_key = |a: &Frame, b: &Frame| match (a.hashed, b.hashed) {
+            (Some((_, a)), Some((_, b))) => a == b,
+            _ => false,
+        };
+        for run in frames.chunk_by(same_key).filter(|run| run.len() > 1) {
+            self.fetch_run(id, bytes, parser, run);
+        }
+    }
+
+    /// The same for requests all of which are about the first one's key.
+    fn fetch_run(&self, id: ConnId, bytes: &[u8], parser: &Parser, frames: &[Frame]) {
+        let elements = frames.iter().filter_map(|frame| {
+            let row = self.commands.row(frame.command.ok()?);
+            let (first_key, element) = (usize::from(row.first_key), usize::from(row.element));
+            let args = frame.args(parser, bytes);
+            let names_one = element > 0 && element < args.len();
+            names_one.then(|| (args.get(first_key), args.get(element)))
+        });
+        let mut elements = elements.peekable();
+        let Some(&(key, _)) = elements.peek() else {
+            return;
+        };
+        let Some(value) = self.db_of(id).large(&self.keyspace.key(key)) else {
+            return;
+        };
+        let mut hashes = [0; BATCH_MAX];
+        let mut count = 0;
+        let found = elements.filter_map(|(_, element)| value.element_hash(element));
+        for (to, hash) in hashes.iter_mut().zip(found) {
+            *to = hash;
+            count += 1;
+        }
+        for step in 0..Value::PREFETCH_STEPS {
+            for &hash in &hashes[..count] {
+                value.prefetch_element(hash, step);
+            }
         }
     }
 

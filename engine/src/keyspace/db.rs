@@ -10,7 +10,7 @@ use super::watch::Watch;
 use crate::base::{ConnId, DbIndex};
 use crate::value::Value;
 use ahash::RandomState;
-use dovetail_memory::{EntryMut, EntryRef, Lookup, NewBody, PageSource, Store};
+use dovetail_memory::{Body, EntryMut, EntryRef, Lookup, NewBody, PageSource, Store};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -167,6 +167,16 @@ impl Db {
     #[inline]
     pub fn prefetch_record(&self, hash: u64) {
         self.store.prefetch_record(hash);
+    }
+
+    /// What `key` holds, if that is large; for fetching ahead: nothing is counted, touched or removed.
+    #[must_use]
+    #[inline]
+    pub fn large(&self, key: &Key<'_>) -> Option<&Value> {
+        match self.store.find(key.hash, key.bytes)?.body() {
+            Body::Object(value) => Some(value),
+            _ => None,
+        }
     }
 
     /// Fetches ahead for several keys that are about to be found.

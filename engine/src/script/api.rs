@@ -339,8 +339,8 @@ pub(super) fn note_failure(lua: &Lua, link: &Link<'_>, api: &Api<'_>, value: &Va
         Some(Raised::Text(text)) => ([b"ERR ".as_slice(), &text].concat(), false),
         Some(Raised::Killed) => (Vec::new(), false),
         None => match value {
-            Value::Table(table) => match api.fields.err_of(table) {
-                Some(line) => (line.as_bytes().to_vec(), api.fields.is_counted(table)),
+            Value::Table(table) => match api.fields.raised_err(table) {
+                Some(line) => (line, api.fields.is_counted(table)),
                 None => (b"ERR unknown error".to_vec(), false),
             },
             Value::String(text) => {

@@ -1,6 +1,7 @@
 //! Between the wire and Lua: replies that commands give to a script, and what a script returns.
 
 use super::exchange::End;
+use super::libraries::{double, general};
 use crate::resp::{Protocol, Reply};
 use mlua::{Lua, LuaString, Table, Value};
 
@@ -44,6 +45,14 @@ impl Fields {
     /// The text of an error table.
     pub(super) fn err_of(&self, table: &Table) -> Option<LuaString> {
         string_field(table, &self.err)
+    }
+
+    /// The text of an error table that has been raised, in which a number counts as its text.
+    pub(super) fn raised_err(&self, table: &Table) -> Option<Vec<u8>> {
+        match table.raw_get::<Value>(&self.err).ok()? {
+            Value::String(text) => Some(text.as_bytes().to_vec()),
+            other => Some(general(double(&other)?, 14).into_bytes()),
+        }
     }
 
     /// Whether the error of a table has been counted.

@@ -30,6 +30,22 @@ local function front_of(table)
   return front
 end
 
+-- The tables of keys and arguments are filled again for the next script, unless this one has put
+-- something into them that would stay, or has given them a metatable.
+local keys, args
+local are_spoilt = true
+local watch = {}
+
+local function spoil(table)
+  are_spoilt = are_spoilt or table == keys or table == args
+end
+
+function watch.__newindex(table, key, value)
+  are_spoilt = true
+  setmetatable(table, nil)
+  table[key] = value
+end
+
 local function expect_table(value, position, name, count)
   if type(value) ~= 'table' then
     local given = count == 0 and 'no value' or type(value)
@@ -108,6 +124,7 @@ function globals.rawset(...)
   if behind[table] then
     error(READONLY, 0)
   end
+  spoil(table)
   return rawset(table, key, value)
 end
 
@@ -116,7 +133,11 @@ function globals.getmetatable(...)
   if value ~= nil and behind[value] then
     return value == globals._G and nothing or nil
   end
-  return getmetatable(...)
+  local metatable = getmetatable(...)
+  if metatable == watch then
+    return nil
+  end
+  return metatable
 end
 
 function globals.setmetatable(...)
@@ -124,6 +145,7 @@ function globals.setmetatable(...)
   if value ~= nil and behind[value] then
     error(READONLY, 0)
   end
+  spoil(value)
   return setmetatable(...)
 end
 
@@ -166,8 +188,9 @@ local insert, remove, sort = table.insert, table.remove, table.sort
 
 local function expect_writable(list)
   if list ~= nil and behind[list] then
-    error(READONLY, 3)
+    error(READONLY, 0)
   end
+  spoil(list)
 end
 
 function table.insert(...)
@@ -263,32 +286,21 @@ globals._G = front
 native.install(front)
 
 -- The loop: `take` hands over what came of the script before and returns the next one, with tables of
--- keys and arguments, or without them when those of the script before have been filled again. That
--- is done if they are as they were made: nobody else can still hold them.
-
-local function is_untouched(table, len)
-  return next(table, len > 0 and len or nil) == nil and getmetatable(table) == nil
-end
+-- keys and arguments, or without them when those of the script before have been filled again. Nobody
+-- can still hold them: a script leaves nothing behind but what it has written into them.
 
 return function()
-  local ok, value, reusable = true, nil, false
-  local keys, args, key_count, arg_count
+  local ok, value = true, nil
   while true do
-    local body, new_keys, new_args = take(ok, value, reusable)
+    local body, new_keys, new_args = take(ok, value, not are_spoilt)
     if not body then
       return
     end
     if new_keys then
-      keys, args = new_keys, new_args
-      key_count, arg_count = #keys, #args
+      keys, args = setmetatable(new_keys, watch), setmetatable(new_args, watch)
       globals.KEYS, globals.ARGV = keys, args
+      are_spoilt = false
     end
     ok, value = xpcall(body, failed)
-    reusable = is_untouched(keys, key_count) and is_untouched(args, arg_count)
-    if next(front) ~= nil then
-      for key in next, front do
-        rawset(front, key, nil)
-      end
-    end
   end
 end

@@ -184,6 +184,10 @@ fn keys_and_arguments_are_those_of_the_call_whatever_the_last_script_did_to_them
         "KEYS[3] = 'x' return 1",
         "KEYS.x = 1 return 1",
         "ARGV[100] = 1 return 1",
+        "rawset(KEYS, 'x', 1) return 1",
+        "table.insert(ARGV, 1, 'x') return 1",
+        "table.insert(KEYS, 'x') return 1",
+        "table.remove(KEYS) return 1",
         "setmetatable(ARGV, { __index = function() return 'y' end }) return 1",
         "error(KEYS)",
     ] {

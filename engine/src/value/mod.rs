@@ -16,7 +16,7 @@ pub mod zset;
 use crate::base::number::{Digits, parse_i64};
 use bytes::Bytes;
 pub use dovetail_memory::listpack::Item;
-use dovetail_memory::{Body, EntryRef};
+use dovetail_memory::{Body, EntryRef, Ranked};
 use list::List;
 use table::Table;
 use zset::Zset;
@@ -105,6 +105,9 @@ pub enum Value {
 }
 
 impl Value {
+    /// Steps of [`Self::prefetch_element`].
+    pub const PREFETCH_STEPS: usize = Ranked::PREFETCH_STEPS;
+
     /// Its type.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -150,6 +153,27 @@ impl Value {
             Self::List(list) => list.drain(budget),
             Self::Hash(table) | Self::Set(table) => table.drain(budget),
             Self::Zset(zset) => zset.drain(budget),
+        }
+    }
+
+    /// The hash that an element is found by; `None` where elements are not hashed.
+    #[must_use]
+    #[inline]
+    pub fn element_hash(&self, element: &[u8]) -> Option<u64> {
+        match self {
+            Self::String(_) | Self::List(_) => None,
+            Self::Hash(table) | Self::Set(table) => Some(table.hash(element)),
+            Self::Zset(zset) => Some(zset.hash(element)),
+        }
+    }
+
+    /// Takes step number `step` of fetching ahead what a look-up by that hash will read.
+    #[inline]
+    pub fn prefetch_element(&self, hash: u64, step: usize) {
+        match self {
+            Self::String(_) | Self::List(_) => {}
+            Self::Hash(table) | Self::Set(table) => table.prefetch(hash, step),
+            Self::Zset(zset) => zset.prefetch(hash, step),
         }
     }
 

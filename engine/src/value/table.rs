@@ -51,6 +51,21 @@ impl Table {
         self.fields.contains(self.hasher.hash_one(member), member)
     }
 
+    /// The hash of `field`, to fetch ahead with.
+    #[must_use]
+    #[inline]
+    pub(super) fn hash(&self, field: &[u8]) -> u64 {
+        self.hasher.hash_one(field)
+    }
+
+    /// Takes one step of fetching ahead what a look-up of `hash` will read.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64, step: usize) {
+        if step < Fields::PREFETCH_STEPS {
+            self.fields.prefetch(hash, step);
+        }
+    }
+
     /// Sets `field` to `value`, which members have no use for. Returns whether the field is new.
     #[inline]
     pub(super) fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {

@@ -227,10 +227,11 @@ impl Iterator for Elements<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Element> {
-        (self.at < self.block.len()).then(|| {
-            let element = Element::at(self.block, self.at, self.shape);
-            self.at = element.end();
-            element
-        })
+        if self.at >= self.block.len() {
+            return None;
+        }
+        let element = Element::at(self.block, self.at, self.shape);
+        self.at = element.end();
+        Some(element)
     }
 }

@@ -90,10 +90,18 @@ impl Fields {
         self.table.bytes() + self.block_bytes + self.longs.bytes()
     }
 
-    /// Asks for the memory that a look-up of `hash` will read.
+    /// Steps of [`Self::prefetch`].
+    pub const PREFETCH_STEPS: usize = 2;
+
+    /// Asks for what a look-up of `hash` will read; step by step, since each follows what the one
+    /// before has asked for.
     #[inline]
-    pub fn prefetch(&self, hash: u64) {
-        ask_for(self.table.at(self.table.address(hash)));
+    pub fn prefetch(&self, hash: u64, step: usize) {
+        let block = self.table.at(self.table.address(hash));
+        match step {
+            0 => prefetch::line(std::ptr::from_ref(block).cast()),
+            _ => ask_for(block),
+        }
     }
 
     /// The value of `field`, which is empty for members; `None` if the field is not there.

@@ -107,7 +107,7 @@ impl Pair {
         assert_eq!(found, self.model);
         for (field, value) in &self.model {
             let hash = (self.hash)(field);
-            self.fields.prefetch(hash);
+            (0..Fields::PREFETCH_STEPS).for_each(|step| self.fields.prefetch(hash, step));
             assert_eq!(self.fields.get(hash, field), Some(&value[..]));
             assert!(self.fields.contains(hash, field));
         }

@@ -207,18 +207,36 @@ pub(super) fn length_behind(bytes: &[u8]) -> (usize, usize) {
 /// The element at the beginning of `bytes`.
 #[inline]
 pub(super) fn decode(bytes: &[u8]) -> Item<'_> {
+    step(bytes).0
+}
+
+/// The element at the beginning of `bytes`, and where the next one begins.
+#[inline]
+pub(super) fn step(bytes: &[u8]) -> (Item<'_>, usize) {
     let head = bytes[0];
     match head {
-        0..=0x7f => Item::Int(i64::from(head)),
-        0x80..=0xbf => Item::Bytes(&bytes[1..1 + usize::from(head & 0x3f)]),
-        0xc0..=0xdf => {
+        0x80..=0xbf => {
+            let len = usize::from(head & 0x3f);
+            (Item::Bytes(&bytes[1..=len]), len + 2)
+        }
+        0..=0x7f => (Item::Int(i64::from(head)), 2),
+        _ => step_wide(bytes),
+    }
+}
+
+/// The same for an element with a head of several bytes.
+fn step_wide(bytes: &[u8]) -> (Item<'_>, usize) {
+    let len = head_and_text(bytes);
+    let item = match bytes[0] {
+        head @ 0xc0..=0xdf => {
             let bits = i16::from_be_bytes([head & 0x1f, bytes[1]]);
             Item::Int(i64::from(bits << 3 >> 3))
         }
-        0xe0..=0xef => Item::Bytes(&bytes[2..head_and_text(bytes)]),
-        HEAD_LEN32 => Item::Bytes(&bytes[5..head_and_text(bytes)]),
-        _ => Item::Int(int_of(&bytes[1..head_and_text(bytes)])),
-    }
+        0xe0..=0xef => Item::Bytes(&bytes[2..len]),
+        HEAD_LEN32 => Item::Bytes(&bytes[5..len]),
+        _ => Item::Int(int_of(&bytes[1..len])),
+    };
+    (item, len + back_width(len))
 }
 
 /// The integer whose low bytes these are, little end first, with its sign in the last.

@@ -14,7 +14,7 @@ mod tests;
 
 use crate::splice::Splice;
 pub use item::{Encoded, Item};
-use item::{back_width, decode, head_and_text, length_behind};
+use item::{back_width, decode, head_and_text, length_behind, step};
 
 /// Bytes before the first element.
 pub const HEAD_BYTES: usize = 2;
@@ -90,6 +90,14 @@ impl<'a> Listpack<'a> {
     #[inline]
     pub fn item(self, at: usize) -> Item<'a> {
         decode(&self.bytes[at..])
+    }
+
+    /// The element at `at`, which is not the end, and the position of the one behind it.
+    #[must_use]
+    #[inline]
+    pub fn step(self, at: usize) -> (Item<'a>, usize) {
+        let (item, len) = step(&self.bytes[at..]);
+        (item, at + len)
     }
 
     /// Position of the element behind the one at `at`.
@@ -174,8 +182,8 @@ impl<'a> Iterator for Iter<'a> {
         if self.front >= self.back {
             return None;
         }
-        let item = self.pack.item(self.front);
-        self.front = self.pack.next(self.front);
+        let (item, len) = step(&self.pack.bytes[self.front..]);
+        self.front += len;
         Some(item)
     }
 }

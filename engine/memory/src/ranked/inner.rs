@@ -105,14 +105,25 @@ impl Inner {
     /// Which child `name` is.
     #[inline]
     pub(super) fn position(&self, name: u32) -> usize {
-        let found = self.names.iter().position(|&held| held == name);
-        found.expect("a node is a child of its parent")
+        // Chunks without an exit inside are compared many names at a time.
+        let (chunks, _) = self.names.as_chunks::<STEP>();
+        let is_in = |chunk: &[u32; STEP]| {
+            chunk
+                .iter()
+                .fold(false, |found, &held| found | (held == name))
+        };
+        let from = STEP * chunks.iter().take_while(|chunk| !is_in(chunk)).count();
+        let found = self.names[from..].iter().position(|&held| held == name);
+        from + found.expect("a node is a child of its parent")
     }
 
     /// The child where `(score, member)` is or would be.
     pub(super) fn child(&self, score: f64, member: &[u8]) -> usize {
         let scores = &self.scores[1..];
         let low = scores.partition_point(|&held| held < score);
+        if scores.get(low).is_none_or(|&held| held != score) {
+            return low;
+        }
         let ties = scores[low..].partition_point(|&held| held == score);
         low + first_false(ties, |at| *self.members[1 + low + at] <= *member)
     }

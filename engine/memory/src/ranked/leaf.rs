@@ -1,7 +1,8 @@
 //! The leaf of [`Ranked`](super::Ranked): members with their scores, packed into one block.
 //!
 //! Shape: for n members, n bytes of their hashes, n sizes, n scores and the members one behind
-//! another, in an exact fit. A member beyond [`INLINE_MAX`] is the name of a long string there.
+//! another, in the smallest size class that holds them: most changes need no other block. A member
+//! beyond [`INLINE_MAX`] is the name of a long string there.
 //! Invariant: members are in the order of (score, bytes).
 
 use std::cmp::Ordering;
@@ -20,6 +21,8 @@ const LONG: u8 = 0xff;
 const NAME: u8 = 4;
 const SCORE: usize = size_of::<f64>();
 const LINE: usize = 64;
+/// Tags that are compared at a time.
+const CHUNK: usize = 16;
 /// Lines that are asked for ahead at most: a leaf of short members.
 const LINES: usize = 20;
 /// Bytes of a member in the block beside its own.
@@ -29,7 +32,9 @@ const HEAD: usize = 2 + SCORE;
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
     block: Box<[u8]>,
-    len: u32,
+    len: u16,
+    /// Bytes of the block that are in use.
+    used: u16,
     pub(super) parent: u32,
     pub(super) prev: u32,
     pub(super) next: u32,
@@ -58,6 +63,7 @@ impl Leaf {
         Self {
             block: Box::default(),
             len: 0,
+            used: 0,
             parent,
             prev: NONE,
             next: NONE,
@@ -77,9 +83,31 @@ impl Leaf {
     /// Asks for the block's lines.
     #[inline]
     pub(super) fn prefetch(&self) {
-        for line in self.block.chunks(LINE).take(LINES) {
+        for line in self.used().chunks(LINE).take(LINES) {
             prefetch::line(line.as_ptr());
         }
+    }
+
+    #[inline]
+    fn used(&self) -> &[u8] {
+        &self.block[..usize::from(self.used)]
+    }
+
+    /// Gives the block the class that so many bytes in use want, if it has another.
+    #[inline]
+    fn fit(&mut self, used: usize) {
+        let room = heap_bytes(used);
+        if room != self.block.len() {
+            self.move_to(room);
+        }
+        self.used = u16::try_from(used).expect("leaves are small");
+    }
+
+    fn move_to(&mut self, room: usize) {
+        let mut block = std::mem::take(&mut self.block).into_vec();
+        block.reserve_exact(room.saturating_sub(block.len()));
+        block.resize(room, 0);
+        self.block = block.into_boxed_slice();
     }
 
     #[inline]
@@ -152,8 +180,19 @@ impl Leaf {
     /// Where the members are whose hashes have the byte `tag`.
     #[inline]
     pub(super) fn tagged(&self, tag: u8) -> impl Iterator<Item = usize> {
-        let tags = self.tags().iter().enumerate();
-        tags.filter(move |entry| *entry.1 == tag).map(|(at, _)| at)
+        // Chunks without an exit inside are compared many tags at a time.
+        let chunks = self.tags().chunks(CHUNK).enumerate();
+        let is_in = move |chunk: &[u8]| {
+            chunk
+                .iter()
+                .fold(false, |found, &held| found | (held == tag))
+        };
+        let chunks = chunks.filter(move |(_, chunk)| is_in(chunk));
+        chunks.flat_map(move |(number, chunk)| {
+            let tags = chunk.iter().enumerate();
+            tags.filter(move |entry| *entry.1 == tag)
+                .map(move |(at, _)| CHUNK * number + at)
+        })
     }
 
     /// Where `member` is.
@@ -167,6 +206,12 @@ impl Leaf {
     pub(super) fn before(&self, score: f64, member: &[u8], longs: &Longs) -> usize {
         let scores = self.scores();
         let low = scores.partition_point(|&held| f64::from_le_bytes(held) < score);
+        if scores
+            .get(low)
+            .is_none_or(|&held| f64::from_le_bytes(held) != score)
+        {
+            return low;
+        }
         let ties = scores[low..].partition_point(|&held| f64::from_le_bytes(held) == score);
         low + first_false(ties, |at| self.member(low + at, longs) < member)
     }
@@ -195,10 +240,9 @@ impl Leaf {
             name = longs.add(member).to_le_bytes();
             (LONG, &name)
         };
-        let (len, old, offset) = (self.len(), self.block.len(), self.offset(at));
-        let mut block = std::mem::take(&mut self.block).into_vec();
-        block.reserve_exact(HEAD + held.len());
-        block.resize(old + HEAD + held.len(), 0);
+        let (len, old, offset) = (self.len(), self.used().len(), self.offset(at));
+        self.fit(old + HEAD + held.len());
+        let block = &mut self.block;
         // From the end to the front, so that each byte moves once.
         block.copy_within(offset..old, offset + HEAD + held.len());
         block.copy_within(HEAD * len..offset, HEAD * (len + 1));
@@ -211,15 +255,14 @@ impl Leaf {
         block[len + 1 + at] = size;
         block[scores + 2..scores + 2 + SCORE].copy_from_slice(&score.to_le_bytes());
         block[offset + HEAD..][..held.len()].copy_from_slice(held);
-        self.block = block.into_boxed_slice();
         self.len += 1;
     }
 
     /// Takes the member `at` out; a long string stays.
     pub(super) fn remove(&mut self, at: usize) {
-        let (len, old, offset) = (self.len(), self.block.len(), self.offset(at));
+        let (len, old, offset) = (self.len(), self.used().len(), self.offset(at));
         let held = self.held(at);
-        let mut block = std::mem::take(&mut self.block).into_vec();
+        let block = &mut self.block;
         let scores = 2 * len + SCORE * at;
         block.copy_within(at + 1..len + at, at);
         block.copy_within(len + at + 1..2 * len, len + at - 1);
@@ -227,8 +270,7 @@ impl Leaf {
         block.copy_within(scores + SCORE..HEAD * len, scores - 2);
         block.copy_within(HEAD * len..offset, HEAD * (len - 1));
         block.copy_within(offset + held..old, offset - HEAD);
-        block.truncate(old - HEAD - held);
-        self.block = block.into_boxed_slice();
+        self.fit(old - HEAD - held);
         self.len -= 1;
     }
 
@@ -255,15 +297,16 @@ impl Leaf {
         self.block[2 * len + SCORE * to..][..SCORE].copy_from_slice(&score.to_le_bytes());
     }
 
-    /// A block of the members of some leaves, with their number.
-    fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u32) {
+    /// A block of the members of some leaves, with their number and the bytes in use.
+    fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u16, u16) {
         let len: usize = parts.iter().map(|(_, range)| range.len()).sum();
         let bodies = parts.iter().map(|(leaf, range)| {
             let start = leaf.offset(range.start);
             start..leaf.offset(range.end)
         });
         let bytes: usize = bodies.clone().map(|body| body.len()).sum();
-        let mut block = Vec::with_capacity(HEAD * len + bytes);
+        let used = HEAD * len + bytes;
+        let mut block = Vec::with_capacity(heap_bytes(used));
         let heads: [Section; 3] = [
             |leaf, range| &leaf.tags()[range],
             |leaf, range| &leaf.sizes()[range],
@@ -277,33 +320,35 @@ impl Leaf {
         for ((leaf, _), body) in parts.iter().zip(bodies) {
             block.extend_from_slice(&leaf.block[body]);
         }
-        let len = u32::try_from(len).expect("leaves are small");
-        (block.into_boxed_slice(), len)
+        block.resize(heap_bytes(used), 0);
+        let [len, used] = [len, used].map(|n| u16::try_from(n).expect("leaves are small"));
+        (block.into_boxed_slice(), len, used)
     }
 
     /// Takes the members of `range` out; long strings stay.
     pub(super) fn cut(&mut self, range: Range<usize>) {
         let parts = [(&*self, 0..range.start), (&*self, range.end..self.len())];
-        (self.block, self.len) = Self::gather(&parts);
+        (self.block, self.len, self.used) = Self::gather(&parts);
     }
 
     /// Moves the members from `at` on to the front of `right`.
     pub(super) fn give_right(&mut self, at: usize, right: &mut Self) {
         let parts = [(&*self, at..self.len()), (&*right, 0..right.len())];
-        (right.block, right.len) = Self::gather(&parts);
+        (right.block, right.len, right.used) = Self::gather(&parts);
         self.cut(at..self.len());
     }
 
     /// Moves the members before `at` to the end of `left`.
     pub(super) fn give_left(&mut self, at: usize, left: &mut Self) {
         let parts = [(&*left, 0..left.len()), (&*self, 0..at)];
-        (left.block, left.len) = Self::gather(&parts);
+        (left.block, left.len, left.used) = Self::gather(&parts);
         self.cut(0..at);
     }
 
     /// Asserts that the members are in order and fill the block.
     pub(super) fn check(&self, longs: &Longs) {
-        assert_eq!(self.offset(self.len()), self.block.len(), "an exact fit");
+        assert_eq!(self.offset(self.len()), self.used().len(), "bytes in use");
+        assert_eq!(self.block.len(), self.bytes(), "the smallest class");
         for at in 1..self.len() {
             let order = compare(self.pair(at - 1, longs), self.pair(at, longs));
             assert_eq!(order, Ordering::Less, "members are in order");

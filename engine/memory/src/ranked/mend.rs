@@ -19,6 +19,12 @@ const INNER_WORK: u32 = 16;
 impl Tree {
     /// Takes a member out; the leaf may want mending.
     pub(super) fn remove(&mut self, spot: Spot) {
+        self.leave_leaf(spot);
+        self.count(spot.leaf, -1);
+    }
+
+    /// Takes a member out of its leaf, uncounted.
+    pub(super) fn leave_leaf(&mut self, spot: Spot) {
         let leaf = self.leaves.get_mut(spot.leaf);
         if let Some(name) = leaf.name(spot.at) {
             self.longs.remove(name);
@@ -26,7 +32,12 @@ impl Tree {
         self.block_bytes -= leaf.bytes();
         leaf.remove(spot.at);
         self.block_bytes += leaf.bytes();
-        self.count(spot.leaf, -1);
+    }
+
+    /// Whether the leaf wants no mending with one member less.
+    #[inline]
+    pub(super) fn has_one_to_spare(&self, leaf: u32) -> bool {
+        self.leaf(leaf).len() > LEAF_MIN
     }
 
     /// Takes a range of a leaf's members out; the leaf may want mending, above all if it is empty.

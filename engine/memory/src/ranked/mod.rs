@@ -21,6 +21,7 @@ mod walk;
 use std::ops::Range;
 
 use crate::fields::Rehash;
+use crate::prefetch;
 use index::Index;
 use tree::{LEAF_MAX, Moved, Spot, Tree};
 
@@ -71,10 +72,27 @@ impl Ranked {
         self.tree.bytes() + self.index.bytes()
     }
 
-    /// Asks for the memory that a look-up of `hash` reads first.
+    /// Steps of [`Self::prefetch`].
+    pub const PREFETCH_STEPS: usize = 4;
+
+    /// Asks for what a look-up of `hash` will read; step by step, since each follows what the one
+    /// before has asked for.
     #[inline]
-    pub fn prefetch(&self, hash: u64) {
-        self.index.prefetch_slots(hash);
+    pub fn prefetch(&self, hash: u64, step: usize) {
+        match step {
+            0 => self.index.prefetch_bucket(hash),
+            1 => self.index.prefetch_slots(hash),
+            _ => {
+                let Some(leaf) = self.index.leaves(hash).next() else {
+                    return;
+                };
+                let leaf = self.tree.leaf(leaf);
+                match step {
+                    2 => prefetch::line(std::ptr::from_ref(leaf).cast()),
+                    _ => leaf.prefetch(),
+                }
+            }
+        }
     }
 
     /// Where `member` is.
@@ -126,31 +144,31 @@ impl Ranked {
             return None;
         };
         let before = self.tree.leaf(old.leaf).score(old.at);
-        if before != score && !self.shift(old, member, score) {
-            self.tree.remove(old);
-            self.mend(old.leaf, rehash);
-            let leaf = self.tree.leaf_of(score, member);
-            let leaf = self.put(leaf, (hash, member, score), rehash);
-            self.index.rename(hash, old.leaf, leaf);
+        if before == score {
+            return Some(before);
+        }
+        if old.leaf == leaf {
+            self.tree.shift(old, member, score);
+        } else {
+            self.relocate(old, leaf, (hash, member, score), rehash);
         }
         Some(before)
     }
 
-    /// Changes a score inside its leaf, if that is where it belongs; returns whether it is.
-    fn shift(&mut self, spot: Spot, member: &[u8], score: f64) -> bool {
-        let leaf = self.tree.leaf(spot.leaf);
-        let before = leaf.before(score, member, &self.tree.longs);
-        let to = before - usize::from(before > spot.at);
-        // At an end of the leaf it may belong to a neighbour, if there is one.
-        let is_here = (to > 0 || spot.leaf == self.tree.first)
-            && (to + 1 < leaf.len() || spot.leaf == self.tree.last);
-        if is_here {
-            self.tree
-                .leaves
-                .get_mut(spot.leaf)
-                .shift(spot.at, to, score);
+    /// Moves a member from its leaf to another, where its new score belongs.
+    fn relocate(&mut self, old: Spot, to: u32, new: (u64, &[u8], f64), rehash: Rehash<'_>) {
+        let (hash, member, score) = new;
+        if self.tree.has_one_to_spare(old.leaf) && self.tree.leaf(to).len() < LEAF_MAX {
+            self.tree.relocate(old, to, (tag(hash), score, member));
+            self.index.rename(hash, old.leaf, to);
+            return;
         }
-        is_here
+        self.tree.remove(old);
+        self.mend(old.leaf, rehash);
+        // Mending may have taken the leaf away.
+        let leaf = self.tree.leaf_of(score, member);
+        let leaf = self.put(leaf, new, rehash);
+        self.index.rename(hash, old.leaf, leaf);
     }
 
     /// Puts a new member, with hash and score, into the tree, where it belongs in `leaf`; returns

@@ -190,7 +190,7 @@ impl Pair {
         assert_eq!(back, all);
         for (rank, (Score(score), member)) in all.iter().enumerate() {
             let hash = (self.hash)(member);
-            self.ranked.prefetch(hash);
+            (0..Ranked::PREFETCH_STEPS).for_each(|step| self.ranked.prefetch(hash, step));
             assert_eq!(self.ranked.rank(hash, member), Some((rank, *score)));
             assert_eq!(self.ranked.score(hash, member), Some(*score));
             if rank % 17 != 0 {

@@ -172,11 +172,49 @@ impl Tree {
 
     /// Puts a member in, where there is room.
     pub(super) fn insert(&mut self, spot: Spot, tag: u8, score: f64, member: &[u8]) {
+        self.enter_leaf(spot, tag, score, member);
+        self.count(spot.leaf, 1);
+    }
+
+    /// Puts a member into a leaf, uncounted.
+    fn enter_leaf(&mut self, spot: Spot, tag: u8, score: f64, member: &[u8]) {
         let leaf = self.leaves.get_mut(spot.leaf);
         self.block_bytes -= leaf.bytes();
         leaf.insert(spot.at, tag, score, member, &mut self.longs);
         self.block_bytes += leaf.bytes();
-        self.count(spot.leaf, 1);
+    }
+
+    /// Gives a member another score that belongs in the same leaf.
+    pub(super) fn shift(&mut self, spot: Spot, member: &[u8], score: f64) {
+        let before = self.leaf(spot.leaf).before(score, member, &self.longs);
+        let to = before - usize::from(before > spot.at);
+        let leaf = self.leaves.get_mut(spot.leaf);
+        leaf.shift(spot.at, to, score);
+    }
+
+    /// Moves a member, given with the byte of its hash and its new score, to another leaf, which has
+    /// room for it.
+    pub(super) fn relocate(&mut self, old: Spot, to: u32, (tag, score, member): (u8, f64, &[u8])) {
+        self.leave_leaf(old);
+        let spot = self.spot(to, score, member);
+        self.enter_leaf(spot, tag, score, member);
+        self.count_move(old.leaf, to);
+    }
+
+    /// Counts a member that has gone from one leaf to another: up to where their parents are one.
+    fn count_move(&mut self, from: u32, to: u32) {
+        let (mut from, mut to) = (from, to);
+        let mut parents = (self.leaf(from).parent, self.leaf(to).parent);
+        while from != to {
+            let inner = self.inners.get_mut(parents.0);
+            let at = inner.position(from);
+            *inner.count_mut(at) -= 1;
+            (from, parents.0) = (parents.0, inner.parent);
+            let inner = self.inners.get_mut(parents.1);
+            let at = inner.position(to);
+            *inner.count_mut(at) += 1;
+            (to, parents.1) = (parents.1, inner.parent);
+        }
     }
 
     /// Makes room for `(score, member)` in a full leaf: where it belongs now, and what has moved.

@@ -41,9 +41,18 @@ impl Zset {
         self.ranked.score(self.hash(member), member)
     }
 
+    /// The hash of `member`, to fetch ahead with.
     #[inline]
-    fn hash(&self, member: &[u8]) -> u64 {
+    pub(in crate::value) fn hash(&self, member: &[u8]) -> u64 {
         self.hasher.hash_one(member)
+    }
+
+    /// Takes one step of fetching ahead what a look-up of `hash` will read.
+    #[inline]
+    pub(in crate::value) fn prefetch(&self, hash: u64, step: usize) {
+        if step < Ranked::PREFETCH_STEPS {
+            self.ranked.prefetch(hash, step);
+        }
     }
 
     /// The rank of `member`, from 0, and its score.

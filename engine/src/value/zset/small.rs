@@ -4,7 +4,7 @@
 //! is written as one, else its shortest text.
 //! Cost: everything is a walk.
 
-use crate::base::double::{DoubleText, integral};
+use crate::base::double::{DoubleText, integral, parse_written};
 use crate::value::{item_of, with_text};
 use dovetail_memory::Splice;
 use dovetail_memory::listpack::{self, Encoded, Item, Listpack};
@@ -32,11 +32,7 @@ fn score_of(item: Item<'_>) -> f64 {
             reason = "an integer here was a double before"
         )]
         Item::Int(whole) => whole as f64,
-        Item::Bytes(text) => {
-            let text = std::str::from_utf8(text).ok();
-            let score = text.and_then(|text| text.parse().ok());
-            score.unwrap_or(0.0)
-        }
+        Item::Bytes(text) => parse_written(text),
     }
 }
 
@@ -63,9 +59,9 @@ impl<'a> Pairs<'a> {
     /// The member at `at` with its score, and the position of the next.
     #[inline]
     fn pair(self, at: usize) -> ((Item<'a>, f64), usize) {
-        let score = self.0.next(at);
-        let pair = (self.0.item(at), score_of(self.0.item(score)));
-        (pair, self.0.next(score))
+        let (member, at) = self.0.step(at);
+        let (score, next) = self.0.step(at);
+        ((member, score_of(score)), next)
     }
 
     /// The score of the member at `at`.
