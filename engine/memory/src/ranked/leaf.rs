@@ -32,7 +32,9 @@ const HEAD: usize = 2 + SCORE;
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
     block: Box<[u8]>,
-    len: u16,
+    len: u8,
+    /// Which child of its parent it was when somebody looked.
+    pub(super) place: u8,
     /// Bytes of the block that are in use.
     used: u16,
     pub(super) parent: u32,
@@ -63,6 +65,7 @@ impl Leaf {
         Self {
             block: Box::default(),
             len: 0,
+            place: 0,
             used: 0,
             parent,
             prev: NONE,
@@ -315,7 +318,7 @@ impl Leaf {
     }
 
     /// A block of the members of some leaves, with their number and the bytes in use.
-    fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u16, u16) {
+    fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u8, u16) {
         let len: usize = parts.iter().map(|(_, range)| range.len()).sum();
         let bodies = parts.iter().map(|(leaf, range)| {
             let start = leaf.offset(range.start);
@@ -338,7 +341,8 @@ impl Leaf {
             block.extend_from_slice(&leaf.block[body]);
         }
         block.resize(heap_bytes(used), 0);
-        let [len, used] = [len, used].map(|n| u16::try_from(n).expect("leaves are small"));
+        let len = u8::try_from(len).expect("leaves are small");
+        let used = u16::try_from(used).expect("leaves are small");
         (block.into_boxed_slice(), len, used)
     }
 
