@@ -17,10 +17,15 @@ const PAGE: usize = 4 << 10;
 pub(crate) const fn heap_bytes(len: usize) -> usize {
     match len {
         0 => 0,
-        1..=128 => len.next_multiple_of(16),
-        129..=SMALL_MAX => len.next_multiple_of(1 << ((len - 1).ilog2() - 2)),
-        _ => len.next_multiple_of(PAGE),
+        1..=128 => rounded(len, 16),
+        129..=SMALL_MAX => rounded(len, 1 << ((len - 1).ilog2() - 2)),
+        _ => rounded(len, PAGE),
     }
+}
+
+/// The next multiple of a power of two, without the division that would be needed for others.
+const fn rounded(len: usize, step: usize) -> usize {
+    (len + (step - 1)) & !(step - 1)
 }
 
 /// The vector; see the module's text.

@@ -5,10 +5,9 @@ use super::{CmdError, Ctx, Options, Outcome};
 use crate::base::Micros;
 use crate::base::extended::Extended;
 use crate::base::number::{Digits, parse_i64};
-use crate::keyspace::{Entry, EventClasses, Key, Stored};
+use crate::keyspace::{Edited, Entry, EventClasses, Key, Stored};
 use crate::resp::{Args, Reply};
-use crate::value::{Item, Value};
-use dovetail_memory::EntryMut;
+use crate::value::Item;
 use std::ops::Range;
 
 /// Answers an element.
@@ -77,7 +76,7 @@ pub fn remove_words(
     args: &Args<'_>,
     (class, event): (EventClasses, &'static str),
     len_of: impl FnOnce(Entry<'_>) -> Result<usize, CmdError>,
-    mut remove: impl FnMut(&mut EntryMut<'_, Value>, &[u8]) -> bool,
+    mut remove: impl FnMut(&mut Edited<'_>, &[u8]) -> bool,
 ) -> Outcome {
     let key = ctx.key(args.get(1));
     let db = ctx.keyspace.db(ctx.db);

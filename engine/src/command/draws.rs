@@ -22,6 +22,7 @@ impl Wanted {
     ///
     /// # Errors
     /// When it is no integer, or the lowest.
+    #[inline]
     pub fn alone(args: &Args<'_>) -> Result<Self, CmdError> {
         let count = args.try_get(2);
         let count = count.map(|word| integer_within(word, -i64::MAX, i64::MAX));
@@ -58,13 +59,17 @@ impl Wanted {
     ///
     /// # Errors
     /// Those of `found`.
+    #[inline]
     pub fn draw<'r>(
         self,
         ctx: &mut Ctx<'r>,
         args: &Args<'_>,
         found: impl FnOnce(Entry<'_>, Drawing<'_, 'r>) -> Outcome,
     ) -> Outcome {
-        let bytes_max = reply_bytes_max(ctx);
+        let bytes_max = match self.count {
+            Some(..0) => reply_bytes_max(ctx),
+            _ => usize::MAX,
+        };
         let key = ctx.key(args.get(1));
         let Some(entry) = ctx.keyspace.peek_db(ctx.db).read(&key) else {
             match self.count {
@@ -94,11 +99,12 @@ pub struct Drawing<'a, 'r> {
 }
 
 impl<'r> Drawing<'_, 'r> {
-    /// Answers elements of `len`, which is not 0: `one` draws and answers one of all, `several` so
+    /// Answers elements of `len()`, which is not 0: `one` draws and answers one of all, `several` so
     /// many different ones.
+    #[inline]
     pub fn answer(
         self,
-        len: usize,
+        len: impl FnOnce() -> usize,
         mut one: impl FnMut(&mut Reply<'r>, &mut Rng),
         several: impl FnOnce(usize, &mut Reply<'r>, &mut Rng),
     ) {
@@ -107,7 +113,7 @@ impl<'r> Drawing<'_, 'r> {
             return one(reply, rng);
         };
         let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-        let drawn = if count < 0 { wanted } else { wanted.min(len) };
+        let drawn = if count < 0 { wanted } else { wanted.min(len()) };
         let is_flat = self.wanted.is_paired && !reply.is_resp3();
         reply.array(if is_flat { 2 * drawn } else { drawn });
         if count >= 0 {

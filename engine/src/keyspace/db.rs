@@ -16,6 +16,8 @@ use std::rc::Rc;
 
 /// A key's record, as a reader sees it.
 pub type Entry<'a> = EntryRef<'a, Value>;
+/// A record that is being changed.
+pub type Edited<'a> = EntryMut<'a, Value>;
 
 /// A key's bytes with their hash.
 #[derive(Clone, Copy, Debug)]
@@ -283,7 +285,7 @@ impl Db {
     /// The key's record to be changed in place; the caller reports the change with
     /// [`Self::changed`].
     #[inline]
-    pub fn edit(&mut self, key: &Key<'_>) -> Option<EntryMut<'_, Value>> {
+    pub fn edit(&mut self, key: &Key<'_>) -> Option<Edited<'_>> {
         let (tick, now_ms) = (self.common.tick.get(), self.now_ms());
         let entry = self.store.find_mut(key.hash, key.bytes)?;
         if entry.deadline().is_some_and(|deadline| deadline <= now_ms) {

@@ -13,7 +13,7 @@ mod watch;
 
 use common::Common;
 pub use contents::Contents;
-pub use db::{Db, Deadline, Entry, Key, Stored};
+pub use db::{Db, Deadline, Edited, Entry, Key, Stored};
 pub use events::{EventClasses, KeyEvent};
 pub use watch::Watched;
 

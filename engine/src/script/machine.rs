@@ -312,23 +312,23 @@ impl Compiled {
         };
         let words = link.desk.words.borrow();
         let args = words.args();
-        let all = || (0..args.len()).map(|index| pushable(args.get(index)));
+        let word = |index| pushable(args.get(index));
         let lens = [keys, args.len() - keys];
         let mut kept = self.tables.borrow_mut();
         if self.reusable.get()
             && let Some([first, second]) = &*kept
             && [first.1, second.1] == lens
         {
-            for (index, word) in (1..).zip(all().take(keys)) {
-                first.0.raw_seti(index, word)?;
+            for index in 0..keys {
+                first.0.raw_seti(index + 1, word(index))?;
             }
-            for (index, word) in (1..).zip(all().skip(keys)) {
-                second.0.raw_seti(index, word)?;
+            for index in keys..args.len() {
+                second.0.raw_seti(index + 1 - keys, word(index))?;
             }
             return Ok((Some(function.clone()), None, None));
         }
-        let first = lua.create_sequence_from(all().take(keys))?;
-        let second = lua.create_sequence_from(all().skip(keys))?;
+        let first = lua.create_sequence_from((0..keys).map(word))?;
+        let second = lua.create_sequence_from((keys..args.len()).map(word))?;
         *kept = Some([(first.clone(), lens[0]), (second.clone(), lens[1])]);
         Ok((Some(function.clone()), Some(first), Some(second)))
     }

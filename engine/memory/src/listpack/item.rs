@@ -84,9 +84,12 @@ impl<'a> Encoded<'a> {
     #[inline]
     pub(super) fn is_at(&self, bytes: &[u8]) -> bool {
         let head_len = usize::from(self.head_len);
+        let text_end = head_len + self.text.len();
+        // Texts of one length often differ only at their ends.
         bytes[0] == self.head[0]
+            && (self.text.is_empty() || bytes.get(text_end - 1) == self.text.last())
             && bytes.get(1..head_len) == self.head.get(1..head_len)
-            && bytes.get(head_len..head_len + self.text.len()) == Some(self.text)
+            && bytes.get(head_len..text_end) == Some(self.text)
     }
 }
 

@@ -104,8 +104,14 @@ impl<'a> Listpack<'a> {
     #[must_use]
     #[inline]
     pub fn next(self, at: usize) -> usize {
-        let len = head_and_text(&self.bytes[at..]);
-        at + len + back_width(len)
+        match self.bytes[at] {
+            0..=0x7f => at + 2,
+            head @ 0x80..=0xbf => at + 2 + usize::from(head & 0x3f),
+            _ => {
+                let len = head_and_text(&self.bytes[at..]);
+                at + len + back_width(len)
+            }
+        }
     }
 
     /// Position of the element before `at`, which is not the beginning.

@@ -28,7 +28,9 @@ pub(super) fn bar(left: (f64, &[u8]), right: (f64, &[u8])) -> Bar {
 pub(super) struct Inner {
     pub(super) parent: u32,
     /// 0 where the children are leaves.
-    pub(super) level: u32,
+    pub(super) level: u16,
+    /// Which child of its parent it was when somebody looked.
+    pub(super) place: u8,
     names: Vec<u32>,
     counts: Vec<u64>,
     scores: Vec<f64>,
@@ -47,6 +49,7 @@ impl Clone for Inner {
         Self {
             parent: self.parent,
             level: self.level,
+            place: self.place,
             names: copy(&self.names),
             counts: copy(&self.counts),
             scores: copy(&self.scores),
@@ -56,10 +59,11 @@ impl Clone for Inner {
 }
 
 impl Inner {
-    pub(super) const fn new(parent: u32, level: u32) -> Self {
+    pub(super) const fn new(parent: u32, level: u16) -> Self {
         Self {
             parent,
             level,
+            place: 0,
             names: Vec::new(),
             counts: Vec::new(),
             scores: Vec::new(),
@@ -102,19 +106,15 @@ impl Inner {
         (self.scores[at], &self.members[at])
     }
 
-    /// Which child `name` is.
+    /// Which child `name` is; `hint` says where to look first.
     #[inline]
-    pub(super) fn position(&self, name: u32) -> usize {
-        // Chunks without an exit inside are compared many names at a time.
-        let (chunks, _) = self.names.as_chunks::<STEP>();
-        let is_in = |chunk: &[u32; STEP]| {
-            chunk
-                .iter()
-                .fold(false, |found, &held| found | (held == name))
-        };
-        let from = STEP * chunks.iter().take_while(|chunk| !is_in(chunk)).count();
-        let found = self.names[from..].iter().position(|&held| held == name);
-        from + found.expect("a node is a child of its parent")
+    pub(super) fn position(&self, name: u32, hint: u8) -> usize {
+        let hint = usize::from(hint);
+        if self.names.get(hint) == Some(&name) {
+            return hint;
+        }
+        let found = self.names.iter().position(|&held| held == name);
+        found.expect("a node is a child of its parent")
     }
 
     /// The child where `(score, member)` is or would be.
@@ -159,6 +159,15 @@ impl Inner {
         &mut self.counts[at]
     }
 
+    /// Changes the count of the child `name`, which is looked for at `hint` first, and returns where
+    /// it is.
+    #[inline]
+    pub(super) fn count(&mut self, name: u32, hint: u8, change: isize) -> u8 {
+        let at = self.position(name, hint);
+        self.counts[at] = self.counts[at].wrapping_add_signed(change as i64);
+        u8::try_from(at).expect("inner nodes are small")
+    }
+
     pub(super) fn rename(&mut self, at: usize, name: u32) {
         self.names[at] = name;
     }
@@ -193,6 +202,7 @@ impl Inner {
         let right = Self {
             parent: self.parent,
             level: self.level,
+            place: self.place,
             names: self.names.split_off(at),
             counts: self.counts.split_off(at),
             scores: self.scores.split_off(at),

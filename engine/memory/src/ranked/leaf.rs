@@ -32,7 +32,9 @@ const HEAD: usize = 2 + SCORE;
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
     block: Box<[u8]>,
-    len: u16,
+    len: u8,
+    /// Which child of its parent it was when somebody looked.
+    pub(super) place: u8,
     /// Bytes of the block that are in use.
     used: u16,
     pub(super) parent: u32,
@@ -63,6 +65,7 @@ impl Leaf {
         Self {
             block: Box::default(),
             len: 0,
+            place: 0,
             used: 0,
             parent,
             prev: NONE,
@@ -77,14 +80,16 @@ impl Leaf {
 
     /// Heap bytes of the block.
     pub(super) const fn bytes(&self) -> usize {
-        heap_bytes(self.block.len())
+        self.block.len()
     }
 
     /// Asks for the block's lines.
     #[inline]
     pub(super) fn prefetch(&self) {
-        for line in self.used().chunks(LINE).take(LINES) {
-            prefetch::line(line.as_ptr());
+        let block = self.block.as_ptr();
+        let end = usize::from(self.used).min(LINES * LINE);
+        for offset in (0..end).step_by(LINE) {
+            prefetch::line(block.wrapping_add(offset));
         }
     }
 
@@ -103,6 +108,7 @@ impl Leaf {
         self.used = u16::try_from(used).expect("leaves are small");
     }
 
+    #[cold]
     fn move_to(&mut self, room: usize) {
         let mut block = std::mem::take(&mut self.block).into_vec();
         block.reserve_exact(room.saturating_sub(block.len()));
@@ -177,29 +183,43 @@ impl Leaf {
         (self.score(at), self.member(at, longs))
     }
 
+    /// The first member from `from` on whose hash has the byte `tag`.
+    #[inline]
+    fn next_tagged(&self, tag: u8, from: usize) -> Option<usize> {
+        let tags = self.tags();
+        let mut at = from;
+        // Chunks without an exit inside are compared many tags at a time.
+        while let Some(chunk) = tags[at..].first_chunk::<CHUNK>() {
+            if chunk
+                .iter()
+                .fold(false, |found, &held| found | (held == tag))
+            {
+                break;
+            }
+            at += CHUNK;
+        }
+        let found = tags[at..].iter().position(|&held| held == tag);
+        found.map(|found| at + found)
+    }
+
     /// Where the members are whose hashes have the byte `tag`.
     #[inline]
     pub(super) fn tagged(&self, tag: u8) -> impl Iterator<Item = usize> {
-        // Chunks without an exit inside are compared many tags at a time.
-        let chunks = self.tags().chunks(CHUNK).enumerate();
-        let is_in = move |chunk: &[u8]| {
-            chunk
-                .iter()
-                .fold(false, |found, &held| found | (held == tag))
-        };
-        let chunks = chunks.filter(move |(_, chunk)| is_in(chunk));
-        chunks.flat_map(move |(number, chunk)| {
-            let tags = chunk.iter().enumerate();
-            tags.filter(move |entry| *entry.1 == tag)
-                .map(move |(at, _)| CHUNK * number + at)
-        })
+        let first = self.next_tagged(tag, 0);
+        std::iter::successors(first, move |&at| self.next_tagged(tag, at + 1))
     }
 
     /// Where `member` is.
     #[inline]
     pub(super) fn find(&self, tag: u8, member: &[u8], longs: &Longs) -> Option<usize> {
-        self.tagged(tag)
-            .find(|&at| self.member(at, longs) == member)
+        let mut from = 0;
+        while let Some(at) = self.next_tagged(tag, from) {
+            if self.member(at, longs) == member {
+                return Some(at);
+            }
+            from = at + 1;
+        }
+        None
     }
 
     /// How many members are before `(score, member)`.
@@ -298,7 +318,7 @@ impl Leaf {
     }
 
     /// A block of the members of some leaves, with their number and the bytes in use.
-    fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u16, u16) {
+    fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u8, u16) {
         let len: usize = parts.iter().map(|(_, range)| range.len()).sum();
         let bodies = parts.iter().map(|(leaf, range)| {
             let start = leaf.offset(range.start);
@@ -321,7 +341,8 @@ impl Leaf {
             block.extend_from_slice(&leaf.block[body]);
         }
         block.resize(heap_bytes(used), 0);
-        let [len, used] = [len, used].map(|n| u16::try_from(n).expect("leaves are small"));
+        let len = u8::try_from(len).expect("leaves are small");
+        let used = u16::try_from(used).expect("leaves are small");
         (block.into_boxed_slice(), len, used)
     }
 
@@ -348,7 +369,8 @@ impl Leaf {
     /// Asserts that the members are in order and fill the block.
     pub(super) fn check(&self, longs: &Longs) {
         assert_eq!(self.offset(self.len()), self.used().len(), "bytes in use");
-        assert_eq!(self.block.len(), self.bytes(), "the smallest class");
+        let class = heap_bytes(self.used().len());
+        assert_eq!(self.block.len(), class, "the smallest class");
         for at in 1..self.len() {
             let order = compare(self.pair(at - 1, longs), self.pair(at, longs));
             assert_eq!(order, Ordering::Less, "members are in order");

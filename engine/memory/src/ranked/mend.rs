@@ -66,7 +66,9 @@ impl Tree {
         }
         let parent = leaf.parent;
         let inner = self.inners.get(parent);
-        let at = inner.position(name).min(inner.len().checked_sub(2)?);
+        let at = inner
+            .position(name, leaf.place)
+            .min(inner.len().checked_sub(2)?);
         let names = [inner.names()[at], inner.names()[at + 1]];
         let lens = names.map(|name| self.leaf(name).len());
         if lens[0] + lens[1] <= LEAF_JOINED {
@@ -152,7 +154,7 @@ impl Tree {
             return;
         }
         let parent = self.leaf(name).parent;
-        self.edit(parent, |inner| drop(inner.remove(inner.position(name))));
+        self.edit(parent, |inner| drop(inner.remove(inner.position(name, 0))));
         self.forget(name);
         self.mend_inner(parent);
     }
@@ -176,13 +178,13 @@ impl Tree {
             }
             match inner.len() {
                 0 => {
-                    self.edit(parent, |above| drop(above.remove(above.position(node))));
+                    self.edit(parent, |above| drop(above.remove(above.position(node, 0))));
                     self.inner_bytes -= self.inners.remove(node).bytes();
                 }
                 1..INNER_MIN => {
                     let above = self.inners.get(parent);
                     if above.len() > 1 {
-                        let at = above.position(node).min(above.len() - 2);
+                        let at = above.position(node, 0).min(above.len() - 2);
                         self.even_out(parent, at);
                     }
                 }

@@ -148,11 +148,16 @@ impl Tree {
 
     /// How many members are before the leaf.
     pub(super) fn before(&self, leaf: u32) -> usize {
-        let (mut name, mut parent, mut before) = (leaf, self.leaf(leaf).parent, 0);
+        let (mut name, mut before) = (leaf, 0);
+        let Leaf {
+            mut parent,
+            mut place,
+            ..
+        } = *self.leaf(leaf);
         while parent != NONE {
             let inner = self.inners.get(parent);
-            before += inner.before(inner.position(name));
-            (name, parent) = (parent, inner.parent);
+            before += inner.before(inner.position(name, place));
+            (name, parent, place) = (parent, inner.parent, inner.place);
         }
         usize::try_from(before).expect("no more than there are")
     }
@@ -160,14 +165,41 @@ impl Tree {
     /// Changes the counts above the leaf, and the length, by `change`.
     pub(super) fn count(&mut self, leaf: u32, change: isize) {
         self.len = self.len.wrapping_add_signed(change);
-        let (mut name, mut parent) = (leaf, self.leaf(leaf).parent);
+        let mut parent = self.count_leaf(leaf, change);
         while parent != NONE {
-            let inner = self.inners.get_mut(parent);
-            let at = inner.position(name);
-            let count = inner.count_mut(at);
-            *count = count.wrapping_add_signed(change as i64);
-            (name, parent) = (parent, inner.parent);
+            parent = self.count_inner(parent, change);
         }
+    }
+
+    /// Counts a member that has gone from one leaf to another: no further up than the first node
+    /// that is above both.
+    fn count_move(&mut self, from: u32, to: u32) {
+        let mut above = (self.count_leaf(from, -1), self.count_leaf(to, 1));
+        while above.0 != above.1 {
+            above = (self.count_inner(above.0, -1), self.count_inner(above.1, 1));
+        }
+    }
+
+    /// Changes the count that the parent of a leaf has of it, and returns the parent.
+    #[inline]
+    fn count_leaf(&mut self, name: u32, change: isize) -> u32 {
+        let leaf = self.leaves.get_mut(name);
+        let inner = self.inners.get_mut(leaf.parent);
+        leaf.place = inner.count(name, leaf.place, change);
+        leaf.parent
+    }
+
+    /// Changes the count that the parent of an inner node has of it, if there is one, and returns
+    /// the parent.
+    #[inline]
+    fn count_inner(&mut self, name: u32, change: isize) -> u32 {
+        let node = self.inners.get(name);
+        let (parent, place) = (node.parent, node.place);
+        if parent != NONE {
+            let place = self.inners.get_mut(parent).count(name, place, change);
+            self.inners.get_mut(name).place = place;
+        }
+        parent
     }
 
     /// Puts a member in, where there is room.
@@ -199,22 +231,6 @@ impl Tree {
         let spot = self.spot(to, score, member);
         self.enter_leaf(spot, tag, score, member);
         self.count_move(old.leaf, to);
-    }
-
-    /// Counts a member that has gone from one leaf to another: up to where their parents are one.
-    fn count_move(&mut self, from: u32, to: u32) {
-        let (mut from, mut to) = (from, to);
-        let mut parents = (self.leaf(from).parent, self.leaf(to).parent);
-        while from != to {
-            let inner = self.inners.get_mut(parents.0);
-            let at = inner.position(from);
-            *inner.count_mut(at) -= 1;
-            (from, parents.0) = (parents.0, inner.parent);
-            let inner = self.inners.get_mut(parents.1);
-            let at = inner.position(to);
-            *inner.count_mut(at) += 1;
-            (to, parents.1) = (parents.1, inner.parent);
-        }
     }
 
     /// Makes room for `(score, member)` in a full leaf: where it belongs now, and what has moved.
@@ -325,7 +341,7 @@ impl Tree {
     fn place(&mut self, node: u32, old: u32, new: ([u32; 2], [u64; 2]), bar: Bar) {
         let ([left, right], [left_count, right_count]) = new;
         self.edit(node, |inner| {
-            let at = inner.position(old);
+            let at = inner.position(old, 0);
             inner.rename(at, left);
             *inner.count_mut(at) = left_count;
             inner.insert(at + 1, right, right_count, bar);

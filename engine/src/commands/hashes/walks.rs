@@ -92,11 +92,15 @@ fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
                 show(reply, field, value);
             }
         };
-        drawing.answer(hash.len(), one, |count, reply, rng| {
-            hash.choose(count, &mut || rng.bits(), |field, value| {
-                show(reply, field, value)
-            });
-        });
+        drawing.answer(
+            || hash.len(),
+            one,
+            |count, reply, rng| {
+                hash.choose(count, &mut || rng.bits(), |field, value| {
+                    show(reply, field, value)
+                });
+            },
+        );
         Ok(())
     })
 }

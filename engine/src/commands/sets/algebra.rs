@@ -11,14 +11,17 @@ use crate::value::Item;
 use crate::value::set::{Builder, Limits, SetRef};
 use std::ops::Range;
 
+const INTER_COST: &str = "O(N*M) where N is the size of the smallest set and M the number of sets";
+const COST: &str = "O(N) where N is the number of members of all sets";
+const STORED: &[Keys] = &[
+    Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
+    Keys::range(2, -1, 1, KeyFlags::RO.and(KeyFlags::ACCESS)),
+];
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("sinter", -2, sinter)
-        .of(
-            Group::Set,
-            "1.0.0",
-            "O(N*M) where N is the size of the smallest set and M the number of sets",
-        )
+        .of(Group::Set, "1.0.0", INTER_COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::all(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -27,11 +30,7 @@ pub const SPECS: &[Spec] = &[
         )
         .tips(&["nondeterministic_output_order"]),
     Spec::new("sunion", -2, sunion)
-        .of(
-            Group::Set,
-            "1.0.0",
-            "O(N) where N is the number of members of all sets",
-        )
+        .of(Group::Set, "1.0.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::all(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -40,11 +39,7 @@ pub const SPECS: &[Spec] = &[
         )
         .tips(&["nondeterministic_output_order"]),
     Spec::new("sdiff", -2, sdiff)
-        .of(
-            Group::Set,
-            "1.0.0",
-            "O(N) where N is the number of members of all sets",
-        )
+        .of(Group::Set, "1.0.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::all(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -53,56 +48,31 @@ pub const SPECS: &[Spec] = &[
         )
         .tips(&["nondeterministic_output_order"]),
     Spec::new("sinterstore", -3, sinterstore)
-        .of(
-            Group::Set,
-            "1.0.0",
-            "O(N*M) where N is the size of the smallest set and M the number of sets",
-        )
+        .of(Group::Set, "1.0.0", INTER_COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[
-            Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
-            Keys::range(2, -1, 1, KeyFlags::RO.and(KeyFlags::ACCESS)),
-        ])
+        .keys(STORED)
         .doc(
             "destination key [key ...]",
             "Stores the members that all of several sets have.",
         ),
     Spec::new("sunionstore", -3, sunionstore)
-        .of(
-            Group::Set,
-            "1.0.0",
-            "O(N) where N is the number of members of all sets",
-        )
+        .of(Group::Set, "1.0.0", COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[
-            Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
-            Keys::range(2, -1, 1, KeyFlags::RO.and(KeyFlags::ACCESS)),
-        ])
+        .keys(STORED)
         .doc(
             "destination key [key ...]",
             "Stores the members that any of several sets has.",
         ),
     Spec::new("sdiffstore", -3, sdiffstore)
-        .of(
-            Group::Set,
-            "1.0.0",
-            "O(N) where N is the number of members of all sets",
-        )
+        .of(Group::Set, "1.0.0", COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[
-            Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
-            Keys::range(2, -1, 1, KeyFlags::RO.and(KeyFlags::ACCESS)),
-        ])
+        .keys(STORED)
         .doc(
             "destination key [key ...]",
             "Stores the members of a set that no other has.",
         ),
     Spec::new("sintercard", -3, sintercard)
-        .of(
-            Group::Set,
-            "7.0.0",
-            "O(N*M) where N is the size of the smallest set and M the number of sets",
-        )
+        .of(Group::Set, "7.0.0", INTER_COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::counted(1, KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(

@@ -105,11 +105,15 @@ fn srandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
                 reply_item(reply, member);
             }
         };
-        drawing.answer(set.len(), one, |count, reply, rng| {
-            set.choose(count, &mut || rng.bits(), |member| {
-                reply_item(reply, member)
-            });
-        });
+        drawing.answer(
+            || set.len(),
+            one,
+            |count, reply, rng| {
+                set.choose(count, &mut || rng.bits(), |member| {
+                    reply_item(reply, member)
+                });
+            },
+        );
         Ok(())
     })
 }

@@ -13,15 +13,19 @@ use crate::value::{Item, with_text};
 use std::cmp::Reverse;
 use std::ops::Range;
 
+const COST: &str =
+    "O(N)+O(M*log(M)) where N is the number of members of all inputs and M that of the result";
+const INTER_COST: &str = "O(N*K)+O(M*log(M)) where N is the size of the smallest input, K the \
+                          number of inputs and M the size of the result";
+const STORED: &[Keys] = &[
+    Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
+    Keys::counted(2, KeyFlags::RO.and(KeyFlags::ACCESS)),
+];
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("zunion", -3, zunion)
-        .of(
-            Group::SortedSet,
-            "6.2.0",
-            "O(N)+O(M*log(M)) where N is the number of members of all inputs and M that of the \
-             result",
-        )
+        .of(Group::SortedSet, "6.2.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::counted(1, KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -30,12 +34,7 @@ pub const SPECS: &[Spec] = &[
             "Returns the members that any of several sorted sets has.",
         ),
     Spec::new("zinter", -3, zinter)
-        .of(
-            Group::SortedSet,
-            "6.2.0",
-            "O(N*K)+O(M*log(M)) where N is the size of the smallest input, K the number of inputs \
-             and M the size of the result",
-        )
+        .of(Group::SortedSet, "6.2.0", INTER_COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::counted(1, KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -44,12 +43,7 @@ pub const SPECS: &[Spec] = &[
             "Returns the members that all of several sorted sets have.",
         ),
     Spec::new("zdiff", -3, zdiff)
-        .of(
-            Group::SortedSet,
-            "6.2.0",
-            "O(N)+O(M*log(M)) where N is the number of members of all inputs and M that of the \
-             result",
-        )
+        .of(Group::SortedSet, "6.2.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::counted(1, KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -57,51 +51,27 @@ pub const SPECS: &[Spec] = &[
             "Returns the members of a sorted set that no other has.",
         ),
     Spec::new("zunionstore", -4, zunionstore)
-        .of(
-            Group::SortedSet,
-            "2.0.0",
-            "O(N)+O(M*log(M)) where N is the number of members of all inputs and M that of the \
-             result",
-        )
+        .of(Group::SortedSet, "2.0.0", COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[
-            Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
-            Keys::counted(2, KeyFlags::RO.and(KeyFlags::ACCESS)),
-        ])
+        .keys(STORED)
         .doc(
             "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE \
              SUM|MIN|MAX]",
             "Stores the members that any of several sorted sets has.",
         ),
     Spec::new("zinterstore", -4, zinterstore)
-        .of(
-            Group::SortedSet,
-            "2.0.0",
-            "O(N*K)+O(M*log(M)) where N is the size of the smallest input, K the number of inputs \
-             and M the size of the result",
-        )
+        .of(Group::SortedSet, "2.0.0", INTER_COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[
-            Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
-            Keys::counted(2, KeyFlags::RO.and(KeyFlags::ACCESS)),
-        ])
+        .keys(STORED)
         .doc(
             "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE \
              SUM|MIN|MAX]",
             "Stores the members that all of several sorted sets have.",
         ),
     Spec::new("zdiffstore", -4, zdiffstore)
-        .of(
-            Group::SortedSet,
-            "6.2.0",
-            "O(N)+O(M*log(M)) where N is the number of members of all inputs and M that of the \
-             result",
-        )
+        .of(Group::SortedSet, "6.2.0", COST)
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[
-            Keys::first(KeyFlags::OW.and(KeyFlags::UPDATE)),
-            Keys::counted(2, KeyFlags::RO.and(KeyFlags::ACCESS)),
-        ])
+        .keys(STORED)
         .doc(
             "destination numkeys key [key ...]",
             "Stores the members of a sorted set that no other has.",

@@ -12,6 +12,9 @@ use crate::value::zset::{self, Rules, ZsetRef};
 use dovetail_memory::{EntryMut, Lookup};
 use std::ops::Range;
 
+const RANGE_COST: &str =
+    "O(log(N)+M) where N is the size of the sorted set and M the number of members removed";
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("zadd", -4, zadd)
@@ -59,11 +62,7 @@ pub const SPECS: &[Spec] = &[
         )
         .history(&[("2.4.0", "Several members.")]),
     Spec::new("zremrangebyrank", 4, zremrangebyrank)
-        .of(
-            Group::SortedSet,
-            "2.0.0",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members removed",
-        )
+        .of(Group::SortedSet, "2.0.0", RANGE_COST)
         .flags(Flags::WRITE)
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::DELETE))])
         .doc(
@@ -71,11 +70,7 @@ pub const SPECS: &[Spec] = &[
             "Removes the members within a range of ranks.",
         ),
     Spec::new("zremrangebyscore", 4, zremrangebyscore)
-        .of(
-            Group::SortedSet,
-            "1.2.0",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members removed",
-        )
+        .of(Group::SortedSet, "1.2.0", RANGE_COST)
         .flags(Flags::WRITE)
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::DELETE))])
         .doc(
@@ -83,11 +78,7 @@ pub const SPECS: &[Spec] = &[
             "Removes the members whose scores are within a range.",
         ),
     Spec::new("zremrangebylex", 4, zremrangebylex)
-        .of(
-            Group::SortedSet,
-            "2.8.9",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members removed",
-        )
+        .of(Group::SortedSet, "2.8.9", RANGE_COST)
         .flags(Flags::WRITE)
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::DELETE))])
         .doc(

@@ -8,6 +8,8 @@ use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::resp::{Args, Reply};
 
+const COST: &str = "O(log(N)) where N is the size of the sorted set";
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("zscore", 3, zscore)
@@ -36,11 +38,7 @@ pub const SPECS: &[Spec] = &[
         .keys(&[Keys::first(KeyFlags::RO)])
         .doc("key", "Returns how many members a sorted set has."),
     Spec::new("zcount", 4, zcount)
-        .of(
-            Group::SortedSet,
-            "2.0.0",
-            "O(log(N)) where N is the size of the sorted set",
-        )
+        .of(Group::SortedSet, "2.0.0", COST)
         .flags(Flags::READONLY.and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -48,11 +46,7 @@ pub const SPECS: &[Spec] = &[
             "Returns how many members have scores within a range.",
         ),
     Spec::new("zlexcount", 4, zlexcount)
-        .of(
-            Group::SortedSet,
-            "2.8.9",
-            "O(log(N)) where N is the size of the sorted set",
-        )
+        .of(Group::SortedSet, "2.8.9", COST)
         .flags(Flags::READONLY.and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -60,11 +54,7 @@ pub const SPECS: &[Spec] = &[
             "Returns how many members are within a range of names.",
         ),
     Spec::new("zrank", -3, zrank)
-        .of(
-            Group::SortedSet,
-            "2.0.0",
-            "O(log(N)) where N is the size of the sorted set",
-        )
+        .of(Group::SortedSet, "2.0.0", COST)
         .flags(Flags::READONLY.and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -73,11 +63,7 @@ pub const SPECS: &[Spec] = &[
         )
         .history(&[("7.2.0", "`WITHSCORE`.")]),
     Spec::new("zrevrank", -3, zrevrank)
-        .of(
-            Group::SortedSet,
-            "2.0.0",
-            "O(log(N)) where N is the size of the sorted set",
-        )
+        .of(Group::SortedSet, "2.0.0", COST)
         .flags(Flags::READONLY.and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(

@@ -12,49 +12,43 @@ use crate::resp::Args;
 use crate::value::Kind;
 use crate::value::zset::{self, Direction, ZsetRef};
 
+const COST: &str =
+    "O(M*log(N)) where N is the size of the sorted set and M the number of members taken";
+const MPOP_COST: &str = "O(K)+O(M*log(N)) where K is the number of keys, N the size of the sorted \
+                         set and M the number of members taken";
+const BPOP_COST: &str = "O(log(N)) where N is the size of the sorted set";
+const ONE: &[Keys] = &[Keys::first(
+    KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+)];
+const SEVERAL: &[Keys] = &[Keys::range(
+    1,
+    -2,
+    1,
+    KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+)];
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("zpopmin", -2, zpopmin)
-        .of(
-            Group::SortedSet,
-            "5.0.0",
-            "O(M*log(N)) where N is the size of the sorted set and M the number of members taken",
-        )
+        .of(Group::SortedSet, "5.0.0", COST)
         .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(&[Keys::first(
-            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
-        )])
+        .keys(ONE)
         .doc(
             "key [count]",
             "Takes the members with the lowest scores out of a sorted set.",
         ),
     Spec::new("zpopmax", -2, zpopmax)
-        .of(
-            Group::SortedSet,
-            "5.0.0",
-            "O(M*log(N)) where N is the size of the sorted set and M the number of members taken",
-        )
+        .of(Group::SortedSet, "5.0.0", COST)
         .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(&[Keys::first(
-            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
-        )])
+        .keys(ONE)
         .doc(
             "key [count]",
             "Takes the members with the highest scores out of a sorted set.",
         ),
     Spec::new("bzpopmin", -3, bzpopmin)
-        .of(
-            Group::SortedSet,
-            "5.0.0",
-            "O(log(N)) where N is the size of the sorted set",
-        )
+        .of(Group::SortedSet, "5.0.0", BPOP_COST)
         .flags(Flags::WRITE.and(Flags::BLOCKING).and(Flags::FAST))
-        .keys(&[Keys::range(
-            1,
-            -2,
-            1,
-            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
-        )])
+        .keys(SEVERAL)
         .doc(
             "key [key ...] timeout",
             "Takes the member with the lowest score out of the first sorted set that has any; \
@@ -62,18 +56,9 @@ pub const SPECS: &[Spec] = &[
         )
         .history(&[("6.0.0", "The timeout may be a fraction.")]),
     Spec::new("bzpopmax", -3, bzpopmax)
-        .of(
-            Group::SortedSet,
-            "5.0.0",
-            "O(log(N)) where N is the size of the sorted set",
-        )
+        .of(Group::SortedSet, "5.0.0", BPOP_COST)
         .flags(Flags::WRITE.and(Flags::BLOCKING).and(Flags::FAST))
-        .keys(&[Keys::range(
-            1,
-            -2,
-            1,
-            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
-        )])
+        .keys(SEVERAL)
         .doc(
             "key [key ...] timeout",
             "Takes the member with the highest score out of the first sorted set that has any; \
@@ -81,12 +66,7 @@ pub const SPECS: &[Spec] = &[
         )
         .history(&[("6.0.0", "The timeout may be a fraction.")]),
     Spec::new("zmpop", -4, zmpop)
-        .of(
-            Group::SortedSet,
-            "7.0.0",
-            "O(K)+O(M*log(N)) where K is the number of keys, N the size of the sorted set and M \
-             the number of members taken",
-        )
+        .of(Group::SortedSet, "7.0.0", MPOP_COST)
         .flags(Flags::WRITE)
         .keys(&[Keys::counted(
             1,
@@ -97,12 +77,7 @@ pub const SPECS: &[Spec] = &[
             "Takes members out of the first sorted set that has any.",
         ),
     Spec::new("bzmpop", -5, bzmpop)
-        .of(
-            Group::SortedSet,
-            "7.0.0",
-            "O(K)+O(M*log(N)) where K is the number of keys, N the size of the sorted set and M \
-             the number of members taken",
-        )
+        .of(Group::SortedSet, "7.0.0", MPOP_COST)
         .flags(Flags::WRITE.and(Flags::BLOCKING))
         .keys(&[Keys::counted(
             2,

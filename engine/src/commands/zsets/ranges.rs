@@ -10,15 +10,13 @@ use crate::value::with_text;
 use crate::value::zset::{Direction, Zset, ZsetRef};
 use std::ops::Range;
 
+const COST: &str =
+    "O(log(N)+M) where N is the size of the sorted set and M the number of members returned";
+
 /// The rows.
 pub const SPECS: &[Spec] = &[
     Spec::new("zrange", -4, zrange)
-        .of(
-            Group::SortedSet,
-            "1.2.0",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members \
-             returned",
-        )
+        .of(Group::SortedSet, "1.2.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -42,12 +40,7 @@ pub const SPECS: &[Spec] = &[
             "Stores the members within a range of ranks, scores or names.",
         ),
     Spec::new("zrevrange", -4, zrevrange)
-        .of(
-            Group::SortedSet,
-            "1.2.0",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members \
-             returned",
-        )
+        .of(Group::SortedSet, "1.2.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -56,12 +49,7 @@ pub const SPECS: &[Spec] = &[
         )
         .deprecated("6.2.0", "`ZRANGE` with `REV`"),
     Spec::new("zrangebyscore", -4, zrangebyscore)
-        .of(
-            Group::SortedSet,
-            "1.0.5",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members \
-             returned",
-        )
+        .of(Group::SortedSet, "1.0.5", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -71,12 +59,7 @@ pub const SPECS: &[Spec] = &[
         .history(&[("2.0.0", "`WITHSCORES`.")])
         .deprecated("6.2.0", "`ZRANGE` with `BYSCORE`"),
     Spec::new("zrevrangebyscore", -4, zrevrangebyscore)
-        .of(
-            Group::SortedSet,
-            "2.2.0",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members \
-             returned",
-        )
+        .of(Group::SortedSet, "2.2.0", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -86,12 +69,7 @@ pub const SPECS: &[Spec] = &[
         .history(&[("2.1.6", "`min` and `max` may be exclusive.")])
         .deprecated("6.2.0", "`ZRANGE` with `REV` and `BYSCORE`"),
     Spec::new("zrangebylex", -4, zrangebylex)
-        .of(
-            Group::SortedSet,
-            "2.8.9",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members \
-             returned",
-        )
+        .of(Group::SortedSet, "2.8.9", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(
@@ -100,12 +78,7 @@ pub const SPECS: &[Spec] = &[
         )
         .deprecated("6.2.0", "`ZRANGE` with `BYLEX`"),
     Spec::new("zrevrangebylex", -4, zrevrangebylex)
-        .of(
-            Group::SortedSet,
-            "2.8.9",
-            "O(log(N)+M) where N is the size of the sorted set and M the number of members \
-             returned",
-        )
+        .of(Group::SortedSet, "2.8.9", COST)
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc(

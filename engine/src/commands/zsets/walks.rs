@@ -61,11 +61,15 @@ fn zrandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
                 reply_member(reply, member, score, scores);
             }
         };
-        drawing.answer(zset.len(), one, |count, reply, rng| {
-            choose(zset, count, rng, |member, score| {
-                reply_member(reply, member, score, scores)
-            });
-        });
+        drawing.answer(
+            || zset.len(),
+            one,
+            |count, reply, rng| {
+                choose(zset, count, rng, |member, score| {
+                    reply_member(reply, member, score, scores)
+                });
+            },
+        );
         Ok(())
     })
 }

@@ -136,8 +136,12 @@ impl<'a> Pairs<'a> {
 
     /// Where a pair belongs.
     fn place(self, score: f64, member: &[u8]) -> usize {
-        let mut at = self.0.begin();
-        while at < self.0.end() {
+        let (mut at, end) = (self.0.begin(), self.0.end());
+        // What comes in its order goes to the end.
+        if at < end && compare(self.pair_before(end).0, score, member) == Ordering::Less {
+            return end;
+        }
+        while at < end {
             let (pair, next) = self.pair(at);
             if compare(pair, score, member) == Ordering::Greater {
                 break;
