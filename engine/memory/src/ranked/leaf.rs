@@ -185,6 +185,27 @@ impl Leaf {
         self.member_at(at, self.offset(at), longs)
     }
 
+    /// Shows the members of a range with their scores, in their order.
+    #[inline]
+    pub(super) fn visit<'a>(
+        &'a self,
+        range: Range<usize>,
+        longs: &'a Longs,
+        visit: &mut impl FnMut(&'a [u8], f64),
+    ) {
+        let mut offset = self.offset(range.start);
+        let sizes = self.sizes()[range.clone()].iter();
+        for (&size, &score) in sizes.zip(&self.scores()[range]) {
+            let end = offset + usize::from(held(size));
+            let member = match size {
+                LONG => longs.get(self.name_at(offset)),
+                _ => &self.block[offset..end],
+            };
+            offset = end;
+            visit(member, f64::from_le_bytes(score));
+        }
+    }
+
     /// The member `at` with its score.
     pub(super) fn pair<'a>(&'a self, at: usize, longs: &'a Longs) -> (f64, &'a [u8]) {
         (self.score(at), self.member(at, longs))
