@@ -71,6 +71,12 @@ impl Zset {
         self.ranked.at(rank)
     }
 
+    /// Shows the members of these ranks with their scores.
+    #[inline]
+    pub(super) fn visit<'a>(&'a self, ranks: Range<usize>, visit: impl FnMut(&'a [u8], f64)) {
+        self.ranked.visit(ranks, visit);
+    }
+
     /// The members from number `rank` on.
     pub(super) fn iter_from(&self, rank: usize) -> impl Iterator<Item = (&[u8], f64)> {
         self.ranked.iter_from(rank)
