@@ -412,7 +412,7 @@ impl Leaf {
         self.cut(0..at);
     }
 
-    /// Asserts that the members are in order and fill the block.
+    /// Asserts that the members are in order, and that the block has the size that it should.
     pub(super) fn check(&self, longs: &Longs) {
         assert_eq!(self.offset(self.len()), self.used().len(), "bytes in use");
         let class = heap_bytes(self.used().len());

@@ -50,9 +50,7 @@ impl Zset {
     /// Takes one step of fetching ahead what a look-up of `hash` will read.
     #[inline]
     pub(in crate::value) fn prefetch(&self, hash: u64, step: usize) {
-        if step < Ranked::PREFETCH_STEPS {
-            self.ranked.prefetch(hash, step);
-        }
+        self.ranked.prefetch(hash, step);
     }
 
     /// The rank of `member`, from 0, and its score.
