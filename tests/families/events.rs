@@ -490,6 +490,28 @@ $22
 __keyevent@0__:keymiss
 $7
 missing
+> SINTERCARD 2 missing mass
+:0
+2<
+{p}4
+$8
+pmessage
+$10
+__key*__:*
+$22
+__keyevent@0__:keymiss
+$7
+missing
+2<
+{p}4
+$8
+pmessage
+$10
+__key*__:*
+$22
+__keyevent@0__:keymiss
+$4
+mass
 > SET brandnew 1
 +OK
 2<

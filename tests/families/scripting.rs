@@ -95,6 +95,8 @@ nil
 -ERR Invalid command passed to redis.acl_check_cmd() script: {*}
 > EVAL "table.insert(redis, 1)" 0
 -ERR Attempt to modify a readonly table script: {*}
+> EVAL "table.remove(_G) table.sort(redis) return 1" 0
+:1
 
 # the cache may be emptied between two scripts of a transaction
 > MULTI

@@ -235,7 +235,15 @@ pub fn parse_bound(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    spelled(text.trim_ascii_start())
+    spelled(after_space(text))
+}
+
+/// The text without the white space, as C has it, at its beginning.
+#[must_use]
+pub fn after_space(text: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
+    let at = text.iter().position(|byte| !is_space(byte));
+    &text[at.unwrap_or(text.len())..]
 }
 
 fn is_exponent(digits: &[u8], byte: u8) -> bool {

@@ -4,7 +4,7 @@ use super::collections::note_missing;
 use super::options::{integer_within, is};
 use super::{CmdError, Ctx, Outcome};
 use crate::base::rng::Rng;
-use crate::conn::{OUTPUT_UNCHECKED_BYTES, SessionFlags};
+use crate::conn::OUTPUT_UNCHECKED_BYTES;
 use crate::keyspace::Entry;
 use crate::resp::{Args, Reply};
 
@@ -131,10 +131,9 @@ impl<'r> Drawing<'_, 'r> {
 /// A length of the asking connection's replies beyond which it is closed for them at the end of the
 /// turn, so that what follows need not be written. What a script asks for goes to no connection.
 fn reply_bytes_max(ctx: &mut Ctx<'_>) -> usize {
-    let session = ctx.session();
-    let (is_inside, class) = (session.flags.has(SessionFlags::EXECUTING), session.class());
+    let class = ctx.session().class();
     let limit = ctx.config.limits.output_limit(class).hard_bytes;
-    if limit == 0 || is_inside {
+    if limit == 0 || ctx.scripts.is_running {
         return usize::MAX;
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);

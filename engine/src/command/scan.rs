@@ -2,6 +2,7 @@
 
 use super::options::{integer, is};
 use super::{CmdError, Options};
+use crate::base::double::after_space;
 use crate::base::glob::{CaseFold, matches};
 use crate::base::number::{Digits, parse_u64};
 use crate::resp::{Args, Reply};
@@ -141,7 +142,7 @@ fn digits_of(number: usize) -> Digits {
 /// # Errors
 /// [`CmdError::InvalidCursor`].
 pub fn cursor_of(word: &[u8]) -> Result<u64, CmdError> {
-    let digits = word.trim_ascii_start();
+    let digits = after_space(word);
     let digits = digits.strip_prefix(b"+").unwrap_or(digits);
     let significant = digits
         .iter()

@@ -56,7 +56,7 @@ impl Runner<'_> {
             self.ctx.session().last_command = queued.command;
             let flow = self.execute(queued.command, &args, out);
             if self.ctx.effects.any {
-                // Nothing inside a transaction makes the connection wait.
+                // Nothing but a slow script makes a transaction wait.
                 self.carry_out(queued.command, &args, out);
             }
             if !flow.goes_on() {

@@ -392,6 +392,7 @@ impl Engine {
         many: bool,
     ) {
         let db = self.db_of(id);
+        let mut last = None;
         for frame in frames {
             let args = frame.args(parser, bytes);
             frame.command = self.commands.resolve(&args);
@@ -401,7 +402,7 @@ impl Engine {
                 let key = args.get(first_key);
                 let hash = self.keyspace.key(key).hash;
                 frame.hashed = Some((key.as_ptr(), hash));
-                if many {
+                if many && last.replace(hash) != Some(hash) {
                     db.prefetch_bucket(hash);
                 }
             }
@@ -412,8 +413,12 @@ impl Engine {
     #[inline]
     pub(super) fn fetch_records(&self, id: ConnId, frames: &[Frame]) {
         let db = self.db_of(id);
+        let mut last = None;
         for (_, hash) in frames.iter().filter_map(|frame| frame.hashed) {
-            db.prefetch_record(hash);
+            // Requests about one key tend to follow each other.
+            if last.replace(hash) != Some(hash) {
+                db.prefetch_record(hash);
+            }
         }
     }
 

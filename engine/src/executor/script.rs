@@ -88,6 +88,7 @@ impl Runner<'_> {
     ) -> ScriptEnd {
         self.ctx.effects.script = false;
         let scripts = &mut *self.ctx.scripts;
+        scripts.is_running = true;
         let (Some(run), Some(machine)) = (scripts.next.take(), scripts.machine.take()) else {
             return ScriptEnd::Over(Err(CmdError::fixed("ERR there is no script to run")));
         };
@@ -198,7 +199,7 @@ impl Runner<'_> {
         if let Ok(command) = admitted
             && self.ctx.effects.any
         {
-            // Nothing inside a script makes the connection wait.
+            // Scripts wait for nothing, so there is no flow to look at.
             self.carry_out(command, &args, out);
         }
         let desk = running.machine.desk();
@@ -271,6 +272,7 @@ impl Runner<'_> {
     fn conclude(&mut self, command: CommandId, running: Running, driven: &Driven) -> Outcome {
         self.ctx.command = command;
         self.ctx.scripts.busy = None;
+        self.ctx.scripts.is_running = false;
         self.ctx.db = running.db;
         let session = self.ctx.session();
         session.db = running.db;
@@ -338,6 +340,10 @@ impl Runner<'_> {
             *self.suspended = Some(suspended);
             return;
         }
+        // Its wait is over; what follows in its transaction may make it wait anew.
+        let over = SessionFlags(SessionFlags::BLOCKED.0 | SessionFlags::UNBLOCKED.0);
+        self.ctx.session().flags.clear(over);
+        self.ctx.clients.blocked -= 1;
         let Suspended {
             running,
             command,
@@ -397,7 +403,9 @@ impl Engine {
             self.on_closed(conn);
             return;
         }
-        self.clients.let_go(conn, now.monotonic);
+        if let Some(row) = self.clients.get_mut(conn) {
+            row.session.last_active = now.monotonic;
+        }
         self.resume(now, conn, out);
     }
 }

@@ -48,6 +48,8 @@ pub struct Scripts {
     /// What the script that is to be run next is run with; set by the command, taken by the
     /// executor.
     pub next: Option<Run>,
+    /// A script is being run, or is in its middle.
+    pub is_running: bool,
     /// The script that keeps the server busy.
     pub busy: Option<Busy>,
     /// Scripts of EVAL that have made room for others.
@@ -67,6 +69,7 @@ impl Scripts {
             seed,
             machine: None,
             next: None,
+            is_running: false,
             busy: None,
             evicted: 0,
         }

@@ -183,29 +183,16 @@ end
 
 string.gfind = string.gmatch
 
--- These would write into a front, past its metatable.
-local insert, remove, sort = table.insert, table.remove, table.sort
+-- This writes past metatables.
+local insert = table.insert
 
-local function expect_writable(list)
+function table.insert(...)
+  local list = ...
   if list ~= nil and behind[list] then
     error(READONLY, 0)
   end
   spoil(list)
-end
-
-function table.insert(...)
-  expect_writable(...)
   return insert(...)
-end
-
-function table.remove(...)
-  expect_writable(...)
-  return remove(...)
-end
-
-function table.sort(...)
-  expect_writable(...)
-  return sort(...)
 end
 
 -- The library counts the results in 32 bits, which overflow where the ends are far apart.

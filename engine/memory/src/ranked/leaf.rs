@@ -1,7 +1,8 @@
 //! The leaf of [`Ranked`](super::Ranked): members with their scores, packed into one block.
 //!
-//! Shape: for n members, n bytes of their hashes, n sizes, n scores and the members one behind
-//! another, in the smallest size class that holds them: most changes need no other block. A member
+//! Shape: n bytes of the members' hashes, n sizes, n scores and the members one behind another, in
+//! the smallest size class that holds them, where n is the number of members rounded up to a multiple
+//! of [`STEP`]: most changes need no other block, and leave the sections where they are. A member
 //! beyond [`INLINE_MAX`] is the name of a long string there.
 //! Invariant: members are in the order of (score, bytes).
 
@@ -27,6 +28,8 @@ const CHUNK: usize = 16;
 const LINES: usize = 20;
 /// Bytes of a member in the block beside its own.
 const HEAD: usize = 2 + SCORE;
+/// Members for which the sections make room at a time.
+const STEP: usize = 8;
 
 /// A leaf, and its place among leaves.
 #[derive(Clone, Debug)]
@@ -41,9 +44,6 @@ pub(super) struct Leaf {
     pub(super) prev: u32,
     pub(super) next: u32,
 }
-
-/// A part of the block of a leaf.
-type Section = fn(&Leaf, Range<usize>) -> &[u8];
 
 /// The member bytes that lie in a block for a member of this size.
 #[inline]
@@ -116,6 +116,12 @@ impl Leaf {
         self.block = block.into_boxed_slice();
     }
 
+    /// For how many members the sections have room.
+    #[inline]
+    const fn room(&self) -> usize {
+        self.len().next_multiple_of(STEP)
+    }
+
     #[inline]
     fn tags(&self) -> &[u8] {
         &self.block[..self.len()]
@@ -123,13 +129,14 @@ impl Leaf {
 
     #[inline]
     fn sizes(&self) -> &[u8] {
-        &self.block[self.len()..2 * self.len()]
+        &self.block[self.room()..][..self.len()]
     }
 
     #[inline]
     fn scores(&self) -> &[[u8; SCORE]] {
-        let len = self.len();
-        self.block[2 * len..HEAD * len].as_chunks().0
+        self.block[2 * self.room()..][..SCORE * self.len()]
+            .as_chunks()
+            .0
     }
 
     #[inline]
@@ -145,7 +152,7 @@ impl Leaf {
             .iter()
             .map(|&size| u32::from(held(size)))
             .sum();
-        HEAD * self.len() + bodies as usize
+        HEAD * self.room() + bodies as usize
     }
 
     /// Bytes that the member `at` takes in the block, behind the scores.
@@ -176,6 +183,27 @@ impl Leaf {
     #[inline]
     pub(super) fn member<'a>(&'a self, at: usize, longs: &'a Longs) -> &'a [u8] {
         self.member_at(at, self.offset(at), longs)
+    }
+
+    /// Shows the members of a range with their scores, in their order.
+    #[inline]
+    pub(super) fn visit<'a>(
+        &'a self,
+        range: Range<usize>,
+        longs: &'a Longs,
+        visit: &mut impl FnMut(&'a [u8], f64),
+    ) {
+        let mut offset = self.offset(range.start);
+        let sizes = self.sizes()[range.clone()].iter();
+        for (&size, &score) in sizes.zip(&self.scores()[range]) {
+            let end = offset + usize::from(held(size));
+            let member = match size {
+                LONG => longs.get(self.name_at(offset)),
+                _ => &self.block[offset..end],
+            };
+            offset = end;
+            visit(member, f64::from_le_bytes(score));
+        }
     }
 
     /// The member `at` with its score.
@@ -260,43 +288,58 @@ impl Leaf {
             name = longs.add(member).to_le_bytes();
             (LONG, &name)
         };
-        let (len, old, offset) = (self.len(), self.used().len(), self.offset(at));
-        self.fit(old + HEAD + held.len());
+        let (len, mut room) = (self.len(), self.room());
+        let (mut old, mut offset) = (self.used().len(), self.offset(at));
+        let step = if len == room { STEP } else { 0 };
+        self.fit(old + HEAD * step + held.len());
         let block = &mut self.block;
-        // From the end to the front, so that each byte moves once.
-        block.copy_within(offset..old, offset + HEAD + held.len());
-        block.copy_within(HEAD * len..offset, HEAD * (len + 1));
-        let scores = 2 * len + SCORE * at;
-        block.copy_within(scores..HEAD * len, scores + 2 + SCORE);
-        block.copy_within(2 * len..scores, 2 * len + 2);
-        block.copy_within(len + at..2 * len, len + at + 2);
-        block.copy_within(at..len + at, at + 1);
+        if step > 0 {
+            // From the end to the front, so that nothing is overwritten before it has moved.
+            block.copy_within(HEAD * room..old, HEAD * (room + step));
+            block.copy_within(2 * room..HEAD * room, 2 * (room + step));
+            block.copy_within(room..2 * room, room + step);
+            room += step;
+            old += HEAD * step;
+            offset += HEAD * step;
+        }
+        block.copy_within(offset..old, offset + held.len());
+        let scores = 2 * room + SCORE * at;
+        block.copy_within(scores..2 * room + SCORE * len, scores + SCORE);
+        block.copy_within(room + at..room + len, room + at + 1);
+        block.copy_within(at..len, at + 1);
         block[at] = tag;
-        block[len + 1 + at] = size;
-        block[scores + 2..scores + 2 + SCORE].copy_from_slice(&score.to_le_bytes());
-        block[offset + HEAD..][..held.len()].copy_from_slice(held);
+        block[room + at] = size;
+        block[scores..scores + SCORE].copy_from_slice(&score.to_le_bytes());
+        block[offset..][..held.len()].copy_from_slice(held);
         self.len += 1;
     }
 
     /// Takes the member `at` out; a long string stays.
     pub(super) fn remove(&mut self, at: usize) {
-        let (len, old, offset) = (self.len(), self.used().len(), self.offset(at));
+        let (len, room) = (self.len(), self.room());
+        let (mut used, offset) = (self.used().len(), self.offset(at));
         let held = self.held(at);
         let block = &mut self.block;
-        let scores = 2 * len + SCORE * at;
-        block.copy_within(at + 1..len + at, at);
-        block.copy_within(len + at + 1..2 * len, len + at - 1);
-        block.copy_within(2 * len..scores, 2 * len - 2);
-        block.copy_within(scores + SCORE..HEAD * len, scores - 2);
-        block.copy_within(HEAD * len..offset, HEAD * (len - 1));
-        block.copy_within(offset + held..old, offset - HEAD);
-        self.fit(old - HEAD - held);
+        let scores = 2 * room + SCORE * at;
+        block.copy_within(at + 1..len, at);
+        block.copy_within(room + at + 1..room + len, room + at);
+        block.copy_within(scores + SCORE..2 * room + SCORE * len, scores);
+        block.copy_within(offset + held..used, offset);
+        used -= held;
+        if len + STEP == room + 1 {
+            let less = room - STEP;
+            block.copy_within(room..room + less, less);
+            block.copy_within(2 * room..2 * room + SCORE * less, 2 * less);
+            block.copy_within(HEAD * room..used, HEAD * less);
+            used -= HEAD * STEP;
+        }
+        self.fit(used);
         self.len -= 1;
     }
 
     /// Gives the member `from` the score and the place `to`, counted without it.
     pub(super) fn shift(&mut self, from: usize, to: usize, score: f64) {
-        let len = self.len();
+        let room = self.room();
         let (low, high) = (from.min(to), from.max(to));
         let (held, start) = (self.held(from), self.offset(low));
         let end = self.offset(high + 1);
@@ -308,42 +351,45 @@ impl Leaf {
             }
         };
         turn(&mut self.block[low..=high], 1);
-        turn(&mut self.block[len + low..=len + high], 1);
+        turn(&mut self.block[room + low..=room + high], 1);
         turn(
-            &mut self.block[2 * len + SCORE * low..2 * len + SCORE * (high + 1)],
+            &mut self.block[2 * room + SCORE * low..2 * room + SCORE * (high + 1)],
             SCORE,
         );
         turn(&mut self.block[start..end], held);
-        self.block[2 * len + SCORE * to..][..SCORE].copy_from_slice(&score.to_le_bytes());
+        self.block[2 * room + SCORE * to..][..SCORE].copy_from_slice(&score.to_le_bytes());
     }
 
     /// A block of the members of some leaves, with their number and the bytes in use.
     fn gather(parts: &[(&Self, Range<usize>)]) -> (Box<[u8]>, u8, u16) {
         let len: usize = parts.iter().map(|(_, range)| range.len()).sum();
-        let bodies = parts.iter().map(|(leaf, range)| {
+        let body = |leaf: &Self, range: &Range<usize>| {
             let start = leaf.offset(range.start);
             start..leaf.offset(range.end)
-        });
-        let bytes: usize = bodies.clone().map(|body| body.len()).sum();
-        let used = HEAD * len + bytes;
-        let mut block = Vec::with_capacity(heap_bytes(used));
-        let heads: [Section; 3] = [
-            |leaf, range| &leaf.tags()[range],
-            |leaf, range| &leaf.sizes()[range],
-            |leaf, range| leaf.scores()[range].as_flattened(),
-        ];
-        for head in heads {
-            for (leaf, range) in parts {
-                block.extend_from_slice(head(leaf, range.clone()));
-            }
+        };
+        let bodies = parts.iter().map(|(leaf, range)| body(leaf, range).len());
+        let room = len.next_multiple_of(STEP);
+        let used = HEAD * room + bodies.sum::<usize>();
+        let mut block = vec![0; heap_bytes(used)].into_boxed_slice();
+        let (mut at, mut offset) = (0, HEAD * room);
+        for (leaf, range) in parts {
+            let mut put = |to: usize, bytes: &[u8]| {
+                block[to..to + bytes.len()].copy_from_slice(bytes);
+            };
+            let body = body(leaf, range);
+            put(at, &leaf.tags()[range.clone()]);
+            put(room + at, &leaf.sizes()[range.clone()]);
+            put(
+                2 * room + SCORE * at,
+                leaf.scores()[range.clone()].as_flattened(),
+            );
+            put(offset, &leaf.block[body.clone()]);
+            at += range.len();
+            offset += body.len();
         }
-        for ((leaf, _), body) in parts.iter().zip(bodies) {
-            block.extend_from_slice(&leaf.block[body]);
-        }
-        block.resize(heap_bytes(used), 0);
         let len = u8::try_from(len).expect("leaves are small");
         let used = u16::try_from(used).expect("leaves are small");
-        (block.into_boxed_slice(), len, used)
+        (block, len, used)
     }
 
     /// Takes the members of `range` out; long strings stay.
@@ -366,7 +412,7 @@ impl Leaf {
         self.cut(0..at);
     }
 
-    /// Asserts that the members are in order and fill the block.
+    /// Asserts that the members are in order, and that the block has the size that it should.
     pub(super) fn check(&self, longs: &Longs) {
         assert_eq!(self.offset(self.len()), self.used().len(), "bytes in use");
         let class = heap_bytes(self.used().len());

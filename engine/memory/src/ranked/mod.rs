@@ -21,6 +21,7 @@ mod walk;
 use std::ops::Range;
 
 use crate::fields::Rehash;
+use crate::names::NONE;
 use crate::prefetch;
 use index::Index;
 use tree::{LEAF_MAX, Moved, Spot, Tree};
@@ -274,6 +275,28 @@ impl Ranked {
         let spot = self.tree.ranked(rank);
         let (score, member) = self.tree.leaf(spot.leaf).pair(spot.at, &self.tree.longs);
         Some((member, score))
+    }
+
+    /// Shows the members of these ranks with their scores, in their order.
+    #[inline]
+    pub fn visit<'a>(&'a self, ranks: Range<usize>, mut visit: impl FnMut(&'a [u8], f64)) {
+        let (mut left, mut spot) = (ranks.len(), self.tree.ranked(ranks.start));
+        while left > 0 {
+            let leaf = self.tree.leaf(spot.leaf);
+            let end = leaf.len().min(spot.at + left);
+            if end - spot.at < left && leaf.next != NONE {
+                prefetch::line(std::ptr::from_ref(self.tree.leaf(leaf.next)).cast());
+            }
+            leaf.visit(spot.at..end, &self.tree.longs, &mut visit);
+            left -= end - spot.at;
+            if leaf.next == NONE {
+                break;
+            }
+            spot = Spot {
+                leaf: leaf.next,
+                at: 0,
+            };
+        }
     }
 
     /// The members from number `rank` on, with their scores.

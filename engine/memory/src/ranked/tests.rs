@@ -209,6 +209,11 @@ impl Pair {
             );
             let ahead = self.ranked.iter_from(rank).nth(3).map(|(member, _)| member);
             assert_eq!(ahead, all.get(rank + 3).map(|(_, member)| &member[..]));
+            let (ranks, mut shown) = (rank..(rank + 150).min(all.len()), Vec::new());
+            self.ranked.visit(ranks.clone(), |member, score| {
+                shown.push((Score(score), member.to_vec()));
+            });
+            assert_eq!(shown, all[ranks]);
             let behind = self
                 .ranked
                 .rev_iter_from(rank)

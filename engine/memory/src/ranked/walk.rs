@@ -26,6 +26,19 @@ impl<'a> Forward<'a> {
             offset: leaf.offset(spot.at),
         }
     }
+
+    /// Goes on to the next leaf with a member; returns whether there is one.
+    #[inline(never)]
+    fn go_on(&mut self) -> bool {
+        while self.at == self.leaf.len() {
+            if self.leaf.next == NONE {
+                return false;
+            }
+            let leaf = self.leaf.next;
+            *self = Self::new(self.tree, Spot { leaf, at: 0 });
+        }
+        true
+    }
 }
 
 impl<'a> Iterator for Forward<'a> {
@@ -33,17 +46,8 @@ impl<'a> Iterator for Forward<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        while self.at == self.leaf.len() {
-            if self.leaf.next == NONE {
-                return None;
-            }
-            *self = Self::new(
-                self.tree,
-                Spot {
-                    leaf: self.leaf.next,
-                    at: 0,
-                },
-            );
+        if self.at == self.leaf.len() && !self.go_on() {
+            return None;
         }
         let member = self.leaf.member_at(self.at, self.offset, &self.tree.longs);
         let score = self.leaf.score(self.at);

@@ -198,7 +198,7 @@ fn hstrlen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// Which halves of the pairs are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+enum Halves {
     Fields,
     Values,
     Both,
@@ -206,23 +206,23 @@ enum Wanted {
 
 /// HKEYS key
 fn hkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    reply_all(ctx, args, Wanted::Fields)
+    reply_all(ctx, args, Halves::Fields)
 }
 
 /// HVALS key
 fn hvals(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    reply_all(ctx, args, Wanted::Values)
+    reply_all(ctx, args, Halves::Values)
 }
 
 /// HGETALL key
 fn hgetall(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    reply_all(ctx, args, Wanted::Both)
+    reply_all(ctx, args, Halves::Both)
 }
 
-fn reply_all(ctx: &mut Ctx<'_>, args: &Args<'_>, wanted: Wanted) -> Outcome {
-    let head = |reply: &mut Reply<'_>, len| match wanted {
-        Wanted::Both => reply.map(len),
-        Wanted::Fields | Wanted::Values => reply.array(len),
+fn reply_all(ctx: &mut Ctx<'_>, args: &Args<'_>, halves: Halves) -> Outcome {
+    let head = |reply: &mut Reply<'_>, len| match halves {
+        Halves::Both => reply.map(len),
+        Halves::Fields | Halves::Values => reply.array(len),
     };
     read(
         ctx,
@@ -232,10 +232,10 @@ fn reply_all(ctx: &mut Ctx<'_>, args: &Args<'_>, wanted: Wanted) -> Outcome {
             let hash = hash_of(entry)?;
             head(reply, hash.len());
             hash.each(|field, value| {
-                if wanted != Wanted::Values {
+                if halves != Halves::Values {
                     reply_item(reply, field);
                 }
-                if wanted != Wanted::Fields {
+                if halves != Halves::Fields {
                     reply_item(reply, value);
                 }
             });

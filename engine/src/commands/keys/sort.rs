@@ -2,7 +2,7 @@
 
 use super::note_missing;
 use crate::base::DbIndex;
-use crate::base::double::parse_score;
+use crate::base::double::{after_space, parse_score};
 use crate::command::collections::{announce, remove_any};
 use crate::command::options::is;
 use crate::command::{
@@ -252,7 +252,7 @@ fn number_of(weight: Option<Element>) -> Result<f64, CmdError> {
     if text.is_empty() {
         return Ok(0.0);
     }
-    parse_score(text.trim_ascii_start()).ok_or(CmdError::fixed(
+    parse_score(after_space(text)).ok_or(CmdError::fixed(
         "ERR One or more scores can't be converted into double",
     ))
 }

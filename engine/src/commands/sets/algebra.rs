@@ -2,7 +2,9 @@
 
 use super::{limits, set_of};
 use crate::base::DbIndex;
-use crate::command::collections::{announce, count_limit, key_count, remove_any, reply_item};
+use crate::command::collections::{
+    announce, count_limit, key_count, note_missing, remove_any, reply_item,
+};
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec};
 use crate::keyspace::{Deadline, EventClasses, Keyspace};
@@ -83,6 +85,7 @@ pub const SPECS: &[Spec] = &[
 
 /// SINTER key [key ...]
 fn sinter(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
+    note_missing_of(ctx, args, 1..args.len());
     let sets = sets_at(ctx.keyspace, ctx.db, args, 1..args.len())?;
     let reply = &mut ctx.reply;
     let (start, mut count) = (reply.position(), 0);
@@ -110,6 +113,7 @@ type Combine = for<'l> fn(&[Option<SetRef<'_>>], &'l Limits) -> Builder<'l>;
 
 fn reply_combined(ctx: &mut Ctx<'_>, args: &Args<'_>, combine: Combine) -> Outcome {
     let limits = limits(ctx);
+    note_missing_of(ctx, args, 1..args.len());
     let sets = sets_at(ctx.keyspace, ctx.db, args, 1..args.len())?;
     let result = combine(&sets, &limits);
     let reply = &mut ctx.reply;
@@ -144,6 +148,7 @@ fn store_combined(
     event: &'static str,
 ) -> Outcome {
     let limits = limits(ctx);
+    note_missing_of(ctx, args, 2..args.len());
     let sets = sets_at(ctx.keyspace, ctx.db, args, 2..args.len())?;
     let result = combine(&sets, &limits);
     let target = ctx.key(args.get(1));
@@ -177,6 +182,7 @@ fn sintercard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         }
         limit = count_limit(&mut options)?;
     }
+    note_missing_of(ctx, args, 2..2 + keys);
     let sets = sets_at(ctx.keyspace, ctx.db, args, 2..2 + keys)?;
     let mut count = 0;
     intersect(&sets, |_| {
@@ -185,6 +191,19 @@ fn sintercard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     });
     ctx.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
+}
+
+/// Announces which keys at these words are not there.
+fn note_missing_of(ctx: &mut Ctx<'_>, args: &Args<'_>, words: Range<usize>) {
+    if !ctx.keyspace.notify.contains(EventClasses::KEY_MISS) {
+        return;
+    }
+    for word in words {
+        let key = ctx.key(args.get(word));
+        if ctx.keyspace.peek_db(ctx.db).find(&key).is_none() {
+            note_missing(ctx, &key);
+        }
+    }
 }
 
 /// The sets at these words; `None` for a key that is not there.

@@ -420,6 +420,13 @@ fn draws_without_end_stop_where_the_output_is_limited() {
         rig.turn();
         assert_eq!((rig.heard(one).as_str(), rig.is_closed(one)), ("", true));
     }
+    let one = rig.connect();
+    rig.say(
+        one,
+        &["MULTI", "SRANDMEMBER s -4000000000000000000", "EXEC"],
+    );
+    rig.turn();
+    assert!(rig.is_closed(one));
     let few = rig.say(two, &["SRANDMEMBER s -14000"]);
     assert_eq!(few.len(), 8 + 7 * 14_000);
 }
@@ -447,4 +454,34 @@ fn a_script_that_has_been_left_in_its_middle_counts_nobody_as_blocked() {
     let answer = rig.heard(one);
     assert!(answer.contains("\r\nblocked_clients:1\r\n"), "{answer}");
     assert!(answer.ends_with("$-1\r\n"), "{answer}");
+}
+
+#[test]
+fn slow_scripts_of_one_transaction_leave_nobody_waiting() {
+    let mut rig = Rig::with(parts_with(&[(b"busy-reply-threshold", b"1")]));
+    let one = rig.connect();
+    let script = b"for i = 1, 3000000 do end return 1";
+    let chunks: [&[&[u8]]; 8] = [
+        &[b"MULTI"],
+        &[b"EVAL", script, b"0"],
+        &[b"EVAL", script, b"0"],
+        &[b"CLIENT", b"UNBLOCK", b"1", b"ERROR"],
+        &[b"INFO", b"clients"],
+        &[b"EVAL", script, b"0"],
+        &[b"EXEC"],
+        &[b"BLPOP", b"q", b"0"],
+    ];
+    for words in chunks {
+        rig.send(one, &wire(words));
+    }
+    rig.turn();
+    assert!(rig.engine.is_busy());
+    while rig.engine.is_busy() {
+        rig.turn();
+    }
+    let answer = rig.heard(one);
+    assert!(answer.contains(":1\r\n:1\r\n:0\r\n$"), "{answer}");
+    assert!(answer.contains("\r\nblocked_clients:0\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n:1\r\n"), "{answer}");
+    assert_eq!(rig.engine.clients.blocked, 1);
 }

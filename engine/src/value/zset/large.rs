@@ -50,9 +50,7 @@ impl Zset {
     /// Takes one step of fetching ahead what a look-up of `hash` will read.
     #[inline]
     pub(in crate::value) fn prefetch(&self, hash: u64, step: usize) {
-        if step < Ranked::PREFETCH_STEPS {
-            self.ranked.prefetch(hash, step);
-        }
+        self.ranked.prefetch(hash, step);
     }
 
     /// The rank of `member`, from 0, and its score.
@@ -69,6 +67,12 @@ impl Zset {
     /// The member of number `rank` with its score.
     pub(super) fn at(&self, rank: usize) -> Option<(&[u8], f64)> {
         self.ranked.at(rank)
+    }
+
+    /// Shows the members of these ranks with their scores.
+    #[inline]
+    pub(super) fn visit<'a>(&'a self, ranks: Range<usize>, visit: impl FnMut(&'a [u8], f64)) {
+        self.ranked.visit(ranks, visit);
     }
 
     /// The members from number `rank` on.

@@ -148,8 +148,7 @@ impl<'a> ZsetRef<'a> {
                 pairs.rev_iter_before(ranks.end).take(count).for_each(visit);
             }
             (Self::Large(zset), Direction::Up) => {
-                let pairs = zset.iter_from(ranks.start).take(count);
-                pairs.for_each(|pair| visit(item(pair)));
+                zset.visit(ranks, |member, score| visit(item((member, score))));
             }
             (Self::Large(zset), Direction::Down) => {
                 let pairs = zset.rev_iter_from(ranks.end - 1).take(count);
