@@ -4,6 +4,7 @@
 //! connections or the loop it asks for through [`Effects`], which the executor carries out when
 //! the handler has returned.
 
+use super::feed::Feed;
 use super::table::CommandTable;
 use crate::base::rng::Rng;
 use crate::base::{ConnId, DbIndex, ListenerId, Micros, Now};
@@ -153,6 +154,8 @@ pub struct Ctx<'a> {
     pub identity: &'a ProcessIdentity,
     /// What is asked of the executor.
     pub effects: &'a mut Effects,
+    /// What changes, for the log and replicas.
+    pub feed: &'a mut Feed,
     /// The running command's row.
     pub command: super::CommandId,
     /// Address and hash of the first key, when the executor has hashed it ahead.
@@ -192,6 +195,15 @@ impl Ctx<'_> {
         &mut conn
             .expect("a command runs for a connection that is there")
             .session
+    }
+
+    /// Records `words` instead of the running command, if it changes anything and anybody wants to
+    /// know; see [`Feed`].
+    #[inline]
+    pub fn record(&mut self, words: &[&[u8]]) {
+        if self.feed.is_wanted() {
+            self.feed.instead(words);
+        }
     }
 
     /// Notes that `event` happened to `key` of the selected database.

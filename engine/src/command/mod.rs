@@ -7,6 +7,7 @@ pub mod docs;
 pub mod draws;
 pub mod error;
 pub mod expire;
+pub mod feed;
 pub mod keys;
 pub mod modes;
 pub mod options;
@@ -16,6 +17,7 @@ pub mod table;
 
 pub use ctx::{Ctx, Effects};
 pub use error::CmdError;
+pub use feed::Feed;
 pub use options::Options;
 pub use spec::{Categories, Flags, Group, KeyFlags, Keys, Spec};
 pub use table::{CommandId, CommandTable};

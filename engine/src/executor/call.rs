@@ -185,6 +185,7 @@ impl Runner<'_> {
         let db = self.ctx.db;
         let before = self.ctx.reply.buf.len();
         let begun = self.stamp;
+        let changes = self.begin_record();
         let mut result = (spec.run)(&mut self.ctx, args);
         if self.ctx.effects.script {
             match self.run_script(command, args, begun, out) {
@@ -196,10 +197,41 @@ impl Runner<'_> {
             // It is counted when its wait is over.
             self.stamp = (self.stopwatch)();
             self.settle(db);
-            return Flow::Continue;
+        } else {
+            self.account(command, args, result, (begun, before, db));
         }
-        self.account(command, args, result, (begun, before, db));
+        if let Some(changes) = changes {
+            self.end_record(command, args, (changes, db));
+        }
         Flow::Continue
+    }
+
+    /// A command that may have to be recorded begins: changes so far, if somebody wants to know.
+    #[inline]
+    fn begin_record(&mut self) -> Option<u64> {
+        self.ctx.feed.is_wanted().then(|| {
+            self.ctx.feed.begin_unit();
+            self.ctx.feed.begin_command();
+            self.ctx.keyspace.changes()
+        })
+    }
+
+    /// Records what a command has done, and before it what was removed on its way; `changes` and `db`
+    /// are those before it.
+    #[cold]
+    pub(super) fn end_record(
+        &mut self,
+        command: CommandId,
+        args: &Args<'_>,
+        (changes, db): (u64, DbIndex),
+    ) {
+        for (db, key) in self.ctx.keyspace.take_removed() {
+            self.ctx.feed.removed(db, &key);
+        }
+        let writes = self.ctx.commands.row(command).flags.has(Flags::WRITE);
+        let has_changed = writes && self.ctx.keyspace.changes() != changes;
+        self.ctx.feed.end_command(db, args, has_changed);
+        self.ctx.feed.end_unit();
     }
 
     /// The bookkeeping after a handler: `begun` is the stopwatch before it, `before` the length of

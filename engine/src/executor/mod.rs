@@ -23,7 +23,7 @@ mod turn;
 
 use crate::base::rng::Rng;
 use crate::base::{ConnId, Micros, Now};
-use crate::command::{CommandTable, Ctx, Effects};
+use crate::command::{CommandTable, Ctx, Effects, Feed};
 use crate::commands::FAMILIES;
 use crate::config::Config;
 use crate::conn::Clients;
@@ -85,6 +85,7 @@ pub struct Engine {
     identity: ProcessIdentity,
     stopwatch: Stopwatch,
     effects: Effects,
+    feed: Feed,
     /// Framed requests of the batch being run; kept for its allocations.
     frames: Vec<Frame>,
     /// Small chunks of this turn that have not been run.
@@ -149,6 +150,7 @@ impl Engine {
             identity,
             stopwatch,
             effects: Effects::default(),
+            feed: Feed::default(),
             frames: Vec::new(),
             ahead: ahead::Ahead::default(),
             parser: Parser::default(),
@@ -165,6 +167,17 @@ impl Engine {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Says whether every change is to be recorded from now on; see [`Self::feed`].
+    pub fn record(&mut self, is_wanted: bool) {
+        self.feed.want(is_wanted);
+        self.keyspace.keeps_removed = is_wanted;
+    }
+
+    /// The changes so far, which whoever has them recorded takes and clears between two turns.
+    pub fn feed(&mut self) -> &mut Feed {
+        &mut self.feed
     }
 
     /// The process around it.
@@ -212,6 +225,7 @@ impl Engine {
                 host: &mut *self.host,
                 identity: &self.identity,
                 effects: &mut self.effects,
+                feed: &mut self.feed,
                 command: u16::MAX,
                 hashed: None,
             },

@@ -45,6 +45,7 @@ impl Runner<'_> {
         session.flags.clear(SessionFlags::MULTI);
         session.flags.set(SessionFlags::EXECUTING);
         self.ctx.reply.array(multi.queue.len());
+        self.ctx.feed.begin_unit();
         self.run_queue(multi, 0, out);
     }
 
@@ -68,5 +69,6 @@ impl Runner<'_> {
             self.tell_monitors(queued.command, &args);
         }
         self.ctx.session().flags.clear(SessionFlags::EXECUTING);
+        self.ctx.feed.end_unit();
     }
 }

@@ -356,6 +356,11 @@ impl Runner<'_> {
         let before = self.ctx.reply.buf.len();
         let outcome = self.conclude(command, running, &driven);
         self.account(command, &args.args(), outcome, (begun, before, db));
+        if self.ctx.feed.is_wanted() {
+            // What the script has changed was recorded as it did so.
+            let changes = self.ctx.keyspace.changes();
+            self.end_record(command, &args.args(), (changes, db));
+        }
         if let Some((multi, next)) = rest {
             self.run_queue(multi, next, out);
         }

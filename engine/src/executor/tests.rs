@@ -1,6 +1,7 @@
 //! The executor over several connections, with a poller that does what it is told.
 
 mod clients;
+mod feed;
 mod framing;
 mod together;
 mod transactions;

@@ -107,6 +107,11 @@ impl Engine {
         if !self.clients.doomed.is_empty() {
             self.close_doomed(out);
         }
+        if self.feed.is_wanted() {
+            for (db, key) in self.keyspace.take_removed() {
+                self.feed.removed(db, &key);
+            }
+        }
     }
 
     /// The process is to end after this turn: no request is run any more.

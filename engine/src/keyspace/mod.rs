@@ -60,6 +60,10 @@ pub struct Keyspace {
     pub active_expire: bool,
     /// Stores that no database refers to any more, destroyed in slices.
     discarded: Vec<Store<Value>>,
+    /// Whether `removed` is to be kept.
+    pub keeps_removed: bool,
+    /// Keys that were removed by nobody's command since the executor last looked.
+    removed: Vec<(DbIndex, Box<[u8]>)>,
 }
 
 impl std::fmt::Debug for Keyspace {
@@ -93,6 +97,8 @@ impl Keyspace {
             keeps_expired: false,
             active_expire: true,
             discarded: Vec::new(),
+            keeps_removed: false,
+            removed: Vec::new(),
         }
     }
 
@@ -218,7 +224,21 @@ impl Keyspace {
     /// Counts and announces that `key` was removed because its deadline had passed.
     fn note_expired(&mut self, index: DbIndex, key: &[u8]) {
         self.stats.expired += 1;
+        if self.keeps_removed {
+            self.removed.push((index, key.into()));
+        }
         self.notify(EventClasses::EXPIRED, "expired", index, key);
+    }
+
+    /// Removes the expired keys that lookups in any database came upon, and returns all keys that
+    /// were removed by nobody's command since the last call, in their order.
+    pub fn take_removed(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
+        for index in (0..).map(DbIndex).take(self.dbs.len()) {
+            if self.dbs[index.index()].has_doomed() {
+                self.remove_doomed(index);
+            }
+        }
+        std::mem::take(&mut self.removed)
     }
 
     /// Exchanges the contents of two databases.

@@ -82,6 +82,7 @@ fn hincrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let mut text = Vec::new();
     sum.write(&mut text);
     set_fields(ctx, &key, [field, &text[..]].into_iter(), "hincrbyfloat")?;
+    ctx.record(&[b"HSET", key.bytes, field, &text]);
     ctx.reply.bulk(&text);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Keys: deadlines.
 
 use super::{delete, note_missing};
+use crate::base::number::Digits;
 use crate::command::expire::{Unit, instant};
 use crate::command::options::{integer, is};
 use crate::command::spec::Handler;
@@ -202,10 +203,12 @@ fn set_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit) -> Outcome {
         Ok(at) if at > ctx.now.unix_ms() => {
             ctx.keyspace.db(ctx.db).set_deadline(&key, Some(at));
             ctx.notify(EventClasses::GENERIC, "expire", key.bytes);
+            ctx.record(&[b"PEXPIREAT", key.bytes, Digits::of_u64(at).as_bytes()]);
         }
         // A deadline in the past removes at once.
         _ => {
             delete(ctx, &key);
+            ctx.record(&[b"DEL", key.bytes]);
         }
     }
     ctx.reply.integer(1);

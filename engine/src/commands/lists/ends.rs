@@ -1,6 +1,8 @@
 //! Lists: putting elements in at the ends, taking them off, and waiting for some.
 
 use super::{is_emptied, limits, list_of};
+use crate::base::Micros;
+use crate::base::number::Digits;
 use crate::command::collections::{
     Mpop, announce, first_present, positive, remove_emptied, reply_item, wait_deadline,
 };
@@ -250,8 +252,10 @@ fn rpoplpush(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 fn blmove(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let (from, to) = (end_of(args.get(3))?, end_of(args.get(4))?);
     let deadline = wait_deadline(ctx, args.get(5))?;
+    let [a, b, c, d] = [1, 2, 3, 4].map(|word| args.get(word));
+    ctx.record(&[b"LMOVE", a, b, c, d]);
     move_or(ctx, args, (from, to), |ctx| {
-        ctx.wait_for(1..2, Kind::List, Nothing::Null, deadline);
+        wait_to_move(ctx, deadline);
         Ok(())
     })
 }
@@ -259,10 +263,15 @@ fn blmove(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// BRPOPLPUSH source destination timeout
 fn brpoplpush(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let deadline = wait_deadline(ctx, args.get(3))?;
+    ctx.record(&[b"RPOPLPUSH", args.get(1), args.get(2)]);
     move_or(ctx, args, (End::Tail, End::Head), |ctx| {
-        ctx.wait_for(1..2, Kind::List, Nothing::Null, deadline);
+        wait_to_move(ctx, deadline);
         Ok(())
     })
+}
+
+fn wait_to_move(ctx: &mut Ctx<'_>, deadline: Option<Micros>) {
+    ctx.wait_for(1..2, Kind::List, Nothing::Null, deadline);
 }
 
 /// Moves an element from the list at word 1 to the one at word 2, or does something else when there
@@ -355,6 +364,8 @@ fn take_first(ctx: &mut Ctx<'_>, args: &Args<'_>, request: &Mpop<End>) -> Result
     ctx.reply.bulk(key.bytes);
     ctx.reply.array(count);
     take(ctx, &key, request.end, count);
+    let taken = Digits::of_u64(count as u64);
+    ctx.record(&[popped(request.end).as_bytes(), key.bytes, taken.as_bytes()]);
     Ok(true)
 }
 
@@ -380,6 +391,7 @@ fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> Outcome {
     ctx.reply.array(2);
     ctx.reply.bulk(key.bytes);
     take(ctx, &key, end, 1);
+    ctx.record(&[popped(end).as_bytes(), key.bytes]);
     Ok(())
 }
 

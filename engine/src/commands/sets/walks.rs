@@ -167,10 +167,17 @@ fn take(ctx: &mut Ctx<'_>, key: &Key<'_>, count: usize, len: usize) {
             taken.push(with_text(member, |text| text.into()));
         }
     });
-    for member in taken {
-        set::remove(&mut entry, &member);
+    for member in &taken {
+        set::remove(&mut entry, member);
     }
     db.changed(key.bytes);
+    if count == len {
+        ctx.record(&[b"DEL", key.bytes]);
+    } else if ctx.feed.is_wanted() {
+        let head = [b"SREM".as_slice(), key.bytes];
+        let words: Vec<&[u8]> = head.into_iter().chain(taken.iter().map(|m| &**m)).collect();
+        ctx.record(&words);
+    }
     ctx.notify(EventClasses::SET, "spop", key.bytes);
     if count == len {
         remove_emptied(ctx, key);

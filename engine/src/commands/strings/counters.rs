@@ -1,6 +1,6 @@
 //! Strings as numbers: INCR and its kin.
 
-use super::{CHANGE, GROW, announce, text_of};
+use super::{CHANGE, GROW, announce, record_set, text_of};
 use crate::base::extended::Extended;
 use crate::command::options::integer;
 use crate::command::{CmdError, Ctx, Flags, Group, Keys, Outcome, Spec};
@@ -106,6 +106,7 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     if !ctx.keyspace.notify.is_empty() {
         announce(ctx, &key, stored, "incrbyfloat");
     }
+    record_set(ctx, key.bytes, &text, Deadline::Keep);
     ctx.reply.bulk(&text);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Strings: several keys at once.
 
 use super::options::{Accepts, SetOptions, When};
-use super::{GROW, INSERT, OVERWRITE, READ, note_missing, reply_text, store};
+use super::{GROW, INSERT, OVERWRITE, READ, note_missing, record_set, reply_text, store};
 use crate::base::number::parse_i64;
 use crate::command::batch::each_key;
 use crate::command::{CmdError, Ctx, Flags, Group, Keys, Outcome, Spec};
@@ -119,6 +119,10 @@ fn msetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     };
     if may_write {
         store_all(ctx, args, 2..end, deadline);
+        // Real servers of before know no such command.
+        for key in (2..end).step_by(2) {
+            record_set(ctx, args.get(key), args.get(key + 1), deadline);
+        }
     }
     ctx.reply.integer(i64::from(may_write));
     Ok(())

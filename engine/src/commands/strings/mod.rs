@@ -16,6 +16,7 @@ pub use lcs::SPECS as LCS_SPECS;
 pub use many::SPECS as MANY_SPECS;
 pub use set::SPECS as SET_SPECS;
 
+use crate::base::number::Digits;
 use crate::command::collections::note_missing;
 use crate::command::expire::deadline;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
@@ -71,6 +72,7 @@ fn getdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let key = ctx.key(args.get(1));
     if reply_read(ctx, &key)? == Found::Yes {
         delete(ctx, &key);
+        ctx.record(&[b"DEL", key.bytes]);
     }
     Ok(())
 }
@@ -94,14 +96,19 @@ fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     };
     reply_text(&mut ctx.reply, &text);
     match (wanted, options.timing) {
-        (Some(at), _) if at <= ctx.now.unix_ms() => delete(ctx, &key),
+        (Some(at), _) if at <= ctx.now.unix_ms() => {
+            delete(ctx, &key);
+            ctx.record(&[b"DEL", key.bytes]);
+        }
         (Some(at), _) => {
             ctx.keyspace.db(ctx.db).set_deadline(&key, Some(at));
             ctx.notify(EventClasses::GENERIC, "expire", key.bytes);
+            ctx.record(&[b"PEXPIREAT", key.bytes, Digits::of_u64(at).as_bytes()]);
         }
         (None, Timing::Persist) if had_deadline => {
             ctx.keyspace.db(ctx.db).set_deadline(&key, None);
             ctx.notify(EventClasses::GENERIC, "persist", key.bytes);
+            ctx.record(&[b"PERSIST", key.bytes]);
         }
         _ => {}
     }
@@ -177,6 +184,21 @@ fn store(ctx: &mut Ctx<'_>, key: &Key<'_>, args: &Args<'_>, index: usize, deadli
         announce(ctx, key, stored, "set");
         if matches!(deadline, Deadline::At(_)) {
             ctx.notify(EventClasses::GENERIC, "expire", key.bytes);
+        }
+    }
+}
+
+/// Records that `key` now holds `value`, without the conditions under which it does.
+fn record_set(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], deadline: Deadline) {
+    if !ctx.feed.is_wanted() {
+        return;
+    }
+    match deadline {
+        Deadline::Clear => ctx.record(&[b"SET", key, value]),
+        Deadline::Keep => ctx.record(&[b"SET", key, value, b"KEEPTTL"]),
+        Deadline::At(at) => {
+            let at = Digits::of_u64(at);
+            ctx.record(&[b"SET", key, value, b"PXAT", at.as_bytes()]);
         }
     }
 }

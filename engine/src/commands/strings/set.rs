@@ -2,7 +2,8 @@
 
 use super::options::{Accepts, SetOptions, When};
 use super::{
-    CHANGE, GROW, INSERT, OVERWRITE, delete, note_missing, reply_read, reply_text, store, text_of,
+    CHANGE, GROW, INSERT, OVERWRITE, delete, note_missing, record_set, reply_read, reply_text,
+    store, text_of,
 };
 use crate::command::expire::{Unit, deadline};
 use crate::command::{Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
@@ -109,6 +110,7 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     }
     if may_write {
         store(ctx, &key, args, 2, deadline);
+        record_set(ctx, args.get(1), args.get(2), deadline);
     }
     match (options.returns_old, may_write) {
         (true, _) => {}
@@ -145,6 +147,7 @@ fn set_with_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit) -> Outcome 
     let deadline = deadline(ctx, args.get(2), unit)?;
     let key = ctx.key(args.get(1));
     store(ctx, &key, args, 3, Deadline::At(deadline));
+    record_set(ctx, args.get(1), args.get(3), Deadline::At(deadline));
     ctx.reply.ok();
     Ok(())
 }
@@ -154,6 +157,7 @@ fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let key = ctx.key(args.get(1));
     reply_read(ctx, &key)?;
     store(ctx, &key, args, 2, Deadline::Clear);
+    record_set(ctx, args.get(1), args.get(2), Deadline::Clear);
     Ok(())
 }
 
@@ -168,6 +172,7 @@ fn delifeq(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     };
     if holds {
         delete(ctx, &key);
+        ctx.record(&[b"DEL", key.bytes]);
     }
     ctx.reply.integer(i64::from(holds));
     Ok(())

@@ -1,6 +1,7 @@
 //! Sorted sets: taking members off the ends, and waiting for some.
 
 use super::{Scores, reply_head, reply_member, zset_of};
+use crate::base::number::Digits;
 use crate::command::collections::{
     Mpop, first_present, positive, remove_emptied, reply_item, wait_deadline,
 };
@@ -207,6 +208,7 @@ fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: Direction) -> Outcome {
     ctx.reply.array(3);
     ctx.reply.bulk(key.bytes);
     take(ctx, &key, end, 1, Shape::Flat);
+    ctx.record(&[popped(end).as_bytes(), key.bytes]);
     Ok(())
 }
 
@@ -254,5 +256,7 @@ fn take_first(
     ctx.reply.bulk(key.bytes);
     ctx.reply.array(count);
     take(ctx, &key, request.end, count, Shape::Nested);
+    let taken = Digits::of_u64(count as u64);
+    ctx.record(&[popped(request.end).as_bytes(), key.bytes, taken.as_bytes()]);
     Ok(true)
 }

@@ -1,0 +1,207 @@
+//! The feed: every change of the dataset as commands that make it again, for the log and replicas.
+//!
+//! Shape: records (RESP arrays of bulk strings) one behind the other, with `SELECT` where the database
+//! changes. What a request changes is one unit: several records of a unit stand between `MULTI` and
+//! `EXEC`, a single one stands alone.
+//! Invariants: 1. the same feed makes the same dataset, whatever the clock, chance or timing; 2. what
+//! has changed nothing is not in it; 3. a unit is never handed over in part.
+
+use crate::base::DbIndex;
+use crate::base::number::Digits;
+use crate::resp::Args;
+
+/// What an open unit has come to.
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    /// Where it begins.
+    start: usize,
+    /// Its records.
+    records: usize,
+    /// Units that have begun inside it and have not ended: a script in a transaction, say.
+    depth: usize,
+}
+
+/// What the running command says about its record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Own {
+    /// It is recorded as it was sent, if it has changed anything.
+    #[default]
+    AsSent,
+    /// What it has given instead.
+    Instead,
+}
+
+/// Changes of the dataset, in order.
+#[derive(Debug, Default)]
+pub struct Feed {
+    is_wanted: bool,
+    bytes: Vec<u8>,
+    /// Bytes before the first of `bytes`, ever.
+    begun: u64,
+    /// What the last `SELECT` says.
+    db: Option<DbIndex>,
+    unit: Option<Unit>,
+    own: Own,
+    /// Records that the running command has given, and their number.
+    instead: Vec<u8>,
+    instead_records: usize,
+}
+
+impl Feed {
+    /// Whether anybody wants records; if not, giving some is forbidden and would be for nothing.
+    #[must_use]
+    #[inline]
+    pub const fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// Says whether anybody wants records from now on. The first one selects its database.
+    pub fn want(&mut self, is_wanted: bool) {
+        self.is_wanted = is_wanted;
+        self.select_again();
+    }
+
+    /// Has the next record select its database, whatever was selected before: what follows is read
+    /// by somebody who has not seen what came before.
+    pub fn select_again(&mut self) {
+        self.db = None;
+    }
+
+    /// The offset behind the last record: bytes since the feed began.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.begun + self.bytes.len() as u64
+    }
+
+    /// The records of whole units since [`Self::clear`].
+    #[must_use]
+    pub fn whole(&self) -> &[u8] {
+        &self.bytes[..self.unit.map_or(self.bytes.len(), |unit| unit.start)]
+    }
+
+    /// Forgets [`Self::whole`].
+    pub fn clear(&mut self) {
+        let whole = self.whole().len();
+        self.begun += whole as u64;
+        if let Some(unit) = &mut self.unit {
+            self.bytes.drain(..whole);
+            unit.start = 0;
+        } else {
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
+    }
+
+    /// What is recorded from here to the end of the unit belongs together.
+    #[inline]
+    pub fn begin_unit(&mut self) {
+        if !self.is_wanted {
+            return;
+        }
+        match &mut self.unit {
+            Some(unit) => unit.depth += 1,
+            None => {
+                self.unit = Some(Unit {
+                    start: self.bytes.len(),
+                    records: 0,
+                    depth: 0,
+                });
+            }
+        }
+    }
+
+    /// The end of the unit that has begun last.
+    #[inline]
+    pub fn end_unit(&mut self) {
+        match &mut self.unit {
+            Some(unit) if unit.depth > 0 => unit.depth -= 1,
+            Some(unit) => {
+                let unit = *unit;
+                self.unit = None;
+                if unit.records > 1 {
+                    self.bytes
+                        .splice(unit.start..unit.start, MULTI.iter().copied());
+                    self.bytes.extend_from_slice(EXEC);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// If the running command changes anything, records `words` instead of it; several records are
+    /// made in their order.
+    pub fn instead(&mut self, words: &[&[u8]]) {
+        self.own = Own::Instead;
+        write_record(&mut self.instead, words.len(), words.iter().copied());
+        self.instead_records += 1;
+    }
+
+    /// A command begins.
+    #[inline]
+    pub fn begin_command(&mut self) {
+        self.own = Own::AsSent;
+        self.instead.clear();
+        self.instead_records = 0;
+    }
+
+    /// The command has ended: `args` is what was sent, and it `has_changed` the dataset or has not.
+    pub fn end_command(&mut self, db: DbIndex, args: &Args<'_>, has_changed: bool) {
+        match self.own {
+            Own::AsSent if has_changed => {
+                self.select(db);
+                write_record(&mut self.bytes, args.len(), args.iter_from(0));
+                self.count(1);
+            }
+            Own::Instead if has_changed => {
+                self.select(db);
+                self.bytes.append(&mut self.instead);
+                self.count(self.instead_records);
+            }
+            _ => {}
+        }
+        self.begin_command();
+    }
+
+    /// Records that `key` has been removed by the server itself.
+    pub fn removed(&mut self, db: DbIndex, key: &[u8]) {
+        self.select(db);
+        write_record(&mut self.bytes, 2, [b"DEL".as_slice(), key].into_iter());
+        self.count(1);
+    }
+
+    fn count(&mut self, records: usize) {
+        if let Some(unit) = &mut self.unit {
+            unit.records += records;
+        }
+    }
+
+    fn select(&mut self, db: DbIndex) {
+        if self.db != Some(db) {
+            self.db = Some(db);
+            let index = Digits::of(i64::from(db.0));
+            let words = [b"SELECT".as_slice(), index.as_bytes()];
+            write_record(&mut self.bytes, 2, words.into_iter());
+        }
+    }
+}
+
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+/// A larger buffer is given back when it is empty.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// Writes `count` words as a record.
+pub fn write_record<'w>(out: &mut Vec<u8>, count: usize, words: impl Iterator<Item = &'w [u8]>) {
+    write_head(out, b'*', count);
+    for word in words {
+        write_head(out, b'$', word.len());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn write_head(out: &mut Vec<u8>, kind: u8, len: usize) {
+    out.push(kind);
+    out.extend_from_slice(Digits::of_u64(len as u64).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
