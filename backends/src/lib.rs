@@ -2,11 +2,13 @@
 //!
 //! | folder | what it holds |
 //! | --- | --- |
+//! | [`disk`] | files, with threads for syncs and removals |
 //! | [`poller`] | four ways to wait for sockets, and the table of them |
 //! | [`sys`] | thin safe wrappers over system calls; the only `unsafe` of this package |
 
 #![deny(unsafe_code)]
 
+pub mod disk;
 pub mod poller;
 #[expect(
     unsafe_code,

@@ -1,9 +1,11 @@
-//! Does every poller keep the contract of its seam? One suite, all members and the simulated one.
+//! Do all members of a seam keep its contract? One suite for pollers and one for disks, over every
+//! member and the simulated one.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod disk;
 mod isolated;
 mod rig;
 mod stage;

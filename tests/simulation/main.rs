@@ -3,6 +3,8 @@
 //! A whole server runs inside the test: engine, loop and simulated sockets with short reads and
 //! writes. Time moves only when the loop asks for it.
 
+mod log;
+
 use dovetail_engine::base::{ListenerId, Micros, Now};
 use dovetail_engine::executor::{Engine, Parts};
 use dovetail_engine::seam::drive::{Carried, Ended, Start, drive};

@@ -30,6 +30,7 @@ pub(crate) const PACKAGES: &[PackageRule] = &[
             "bytes",
             "ahash",
             "corosensei",
+            "crc64fast",
             "rand",
             "memchr",
             "mlua",
@@ -148,6 +149,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     // Values to and from foreign bytes.
     layer("codec", 25, &["bytes", "dovetail_memory", "memchr"]),
+    layer("codec::aof", 25, &["bytes", "crc64fast", "memchr"]),
     // Where keys live.
     layer(
         "keyspace",

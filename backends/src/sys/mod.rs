@@ -9,6 +9,7 @@ pub mod clock;
 pub mod entropy;
 pub mod epoll;
 pub mod eventfd;
+pub mod file;
 pub mod memory;
 pub mod poll;
 pub mod process;

@@ -26,7 +26,7 @@ pub struct FileId(pub u64);
 pub enum Open {
     /// To be read; it is there.
     Read,
-    /// To be written at its end; it is there.
+    /// To be written at its end; it is there. What is written can also be read.
     Append,
     /// To be written from the start; made, or emptied if it is there.
     Create,
@@ -115,7 +115,8 @@ pub trait Disk: fmt::Debug {
     /// it is done once more after the present one.
     fn start_sync(&mut self, file: FileId, what: Sync);
     /// A sync of [`Self::start_sync`] that has ended, in the order of their ends. The loop is woken
-    /// for each.
+    /// for each. Requests that were folded into one have one end; a file that is not open has one
+    /// at once, which has failed.
     fn synced(&mut self) -> Option<Synced>;
     /// Gives `from` the name `to`, in place of what has it, in one step.
     ///

@@ -1,0 +1,3 @@
+//! Values to and from the bytes of files and of other servers: pure code, which opens no file.
+
+pub mod aof;
