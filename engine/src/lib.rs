@@ -9,6 +9,7 @@
 //! | 0 | [`base`] |
 //! | 1 | [`resp`], [`config`] |
 //! | 2 | [`seam`], [`value`] |
+//! | 2.5 | [`codec`] |
 //! | 3 | [`keyspace`] |
 //! | 4 | [`conn`], [`pubsub`], [`script`], [`observe`] |
 //! | 5 | [`command`] |
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod codec;
 pub mod command;
 pub mod commands;
 pub mod config;

@@ -1,0 +1,5 @@
+//! Values to and from the bytes of files and of other servers: pure code, which opens no file.
+
+pub mod crc64;
+pub mod dump;
+pub mod rdb;
