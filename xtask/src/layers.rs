@@ -30,7 +30,7 @@ pub(crate) const PACKAGES: &[PackageRule] = &[
             "bytes",
             "ahash",
             "corosensei",
-            "crc_fast",
+            "crc-fast",
             "rand",
             "memchr",
             "mlua",

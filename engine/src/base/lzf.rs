@@ -24,7 +24,7 @@ pub fn compress(input: &[u8], room: usize) -> Option<Vec<u8>> {
 #[derive(Clone, Debug)]
 pub struct Compressor {
     /// Where three bytes with this hash were last; numbers up to `base` are of earlier inputs.
-    table: Box<[u32]>,
+    table: Box<[u32; 1 << TABLE_BITS]>,
     base: u32,
 }
 
@@ -39,7 +39,7 @@ impl Compressor {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            table: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+            table: Box::new([0; 1 << TABLE_BITS]),
             base: 0,
         }
     }
@@ -70,81 +70,83 @@ impl Compressor {
     }
 
     fn run(&mut self, input: &[u8], base: u32, room: usize, out: &mut Vec<u8>) -> bool {
-        let mut out = Writer {
-            bytes: out,
-            literals_at: None,
-        };
-        let mut at = 0;
-        while let Some(three) = input.get(at..at + 3) {
+        // Where the literals begin that have not been written, and where we are.
+        let (mut literals, mut at) = (0, 0);
+        while let Some(&[a, b, c]) = input.get(at..).and_then(<[u8]>::first_chunk) {
             // One more than where it is, so that 0 is none; the input's length has been seen to fit.
             let position = base + u32::try_from(at).unwrap_or(0) + 1;
-            let slot = &mut self.table[hash_of(three)];
+            let slot = &mut self.table[hash_of([a, b, c])];
             let candidate = std::mem::replace(slot, position);
             let distance = (position - candidate.min(position)) as usize;
             let is_match = candidate > base
                 && distance <= DISTANCE_MAX
-                && input[at - distance..at - distance + 3] == *three;
+                && input[at - distance..].starts_with(&[a, b, c]);
             if is_match {
                 let len = match_length(input, at - distance, at);
-                out.copy(distance, len);
+                push_literals(out, &input[literals..at]);
+                push_copy(out, distance, len);
                 at += len;
+                literals = at;
             } else {
-                out.literal(three[0]);
-                at += 1;
+                // What has not repeated itself for long is looked at here and there only.
+                at += 1 + (at - literals) / LITERALS_MAX;
             }
-            if out.bytes.len() >= room {
+            if out.len() + at - literals >= room {
                 return false;
             }
         }
-        for byte in &input[at..] {
-            out.literal(*byte);
-        }
-        out.bytes.len() < room
+        push_literals(out, &input[literals..]);
+        out.len() < room
     }
 }
 
 #[inline]
-fn hash_of(bytes: &[u8]) -> usize {
-    let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]);
+fn hash_of([a, b, c]: [u8; 3]) -> usize {
+    let value = u32::from_le_bytes([a, b, c, 0]);
     (value.wrapping_mul(0x9e37_79b1) >> (32 - TABLE_BITS)) as usize
 }
 
+/// How many bytes at `at` are those from `from` on, which is before it; three are.
+#[inline]
 fn match_length(input: &[u8], from: usize, at: usize) -> usize {
     let most = MATCH_MAX.min(input.len() - at);
-    let same = (3..most).take_while(|len| input[from + len] == input[at + len]);
-    3 + same.count()
-}
-
-struct Writer<'o> {
-    bytes: &'o mut Vec<u8>,
-    /// Where the control byte of the present run of literals is.
-    literals_at: Option<usize>,
-}
-
-impl Writer<'_> {
-    fn literal(&mut self, byte: u8) {
-        match self.literals_at {
-            Some(at) if usize::from(self.bytes[at]) + 1 < LITERALS_MAX => self.bytes[at] += 1,
-            _ => {
-                self.literals_at = Some(self.bytes.len());
-                self.bytes.push(0);
-            }
+    let (here, there) = (&input[at..at + most], &input[from..from + most]);
+    let mut len = 3;
+    while let (Some(left), Some(right)) = (
+        here[len..].first_chunk::<8>(),
+        there[len..].first_chunk::<8>(),
+    ) {
+        let differing = u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
+        if differing != 0 {
+            return len + differing.trailing_zeros() as usize / 8;
         }
-        self.bytes.push(byte);
+        len += 8;
     }
+    let rest = here[len..].iter().zip(&there[len..]);
+    len + rest.take_while(|(left, right)| left == right).count()
+}
 
-    #[expect(clippy::cast_possible_truncation, reason = "bounded by the two maxima")]
-    fn copy(&mut self, distance: usize, len: usize) {
-        self.literals_at = None;
-        let (distance, len) = (distance - 1, len - 2);
-        let high = (distance >> 8) as u8;
-        if len < 7 {
-            self.bytes.push((len as u8) << 5 | high);
-        } else {
-            self.bytes.push(7 << 5 | high);
-            self.bytes.push((len - 7) as u8);
-        }
-        self.bytes.push(distance as u8);
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a chunk has 32 bytes at most"
+)]
+#[inline]
+fn push_literals(out: &mut Vec<u8>, literals: &[u8]) {
+    for chunk in literals.chunks(LITERALS_MAX) {
+        out.push(chunk.len() as u8 - 1);
+        out.extend_from_slice(chunk);
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "bounded by the two maxima")]
+#[inline]
+fn push_copy(out: &mut Vec<u8>, distance: usize, len: usize) {
+    let (distance, len) = (distance - 1, len - 2);
+    let (high, low) = ((distance >> 8) as u8, distance as u8);
+    if len < 7 {
+        out.extend_from_slice(&[(len as u8) << 5 | high, low]);
+    } else {
+        out.extend_from_slice(&[7 << 5 | high, (len - 7) as u8, low]);
     }
 }
 

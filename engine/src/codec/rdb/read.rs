@@ -2,7 +2,9 @@
 
 use super::error::{Fault, RdbError, ReadError, Stop};
 use super::input::{Input, Source};
-use super::values::{Dialect, Progress, Tools, Unfinished, begin, module_name};
+use super::values::{
+    Dialect, Progress, Tools, Unfinished, begin_collection, module_name, read_string,
+};
 use super::{VALKEY_VERSION, VERSION_MAX, kinds, marks};
 use crate::codec::crc64::Crc64;
 use crate::value::Value;
@@ -154,6 +156,12 @@ impl Batch {
         &self.bytes[self.slots[index].key.clone()]
     }
 
+    /// The kind of value that key number `index` has in the file; see [`kinds`].
+    #[must_use]
+    pub fn kind(&self, index: usize) -> u8 {
+        self.slots[index].kind
+    }
+
     /// The deadline of key number `index`.
     #[must_use]
     #[inline]
@@ -192,12 +200,11 @@ impl Batch {
 }
 
 /// A key whose value is being read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reading {
     key: Range<usize>,
     kind: u8,
     start: u64,
-    unfinished: Option<Unfinished>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +231,8 @@ pub struct Reader<S> {
     deadline: Option<u64>,
     usage: Option<Usage>,
     reading: Option<Reading>,
+    /// What has been read of its value.
+    unfinished: Option<Unfinished>,
     /// The last key that was read is without a value: its collection was empty.
     skipped: u64,
     /// What an event lends.
@@ -263,6 +272,7 @@ impl<S: Source> Reader<S> {
             deadline: None,
             usage: None,
             reading: None,
+            unfinished: None,
             skipped: 0,
             name: Vec::new(),
             value: Vec::new(),
@@ -356,7 +366,7 @@ impl<S: Source> Reader<S> {
             State::Between => {}
             State::Ended => return Ok(Step::End(Checksum::Unverified)),
         }
-        if self.reading.is_some() {
+        if self.unfinished.is_some() {
             return self.go_on();
         }
         if self.batch.len() >= self.batch_max || self.batch.bytes.len() >= BATCH_BYTES {
@@ -431,31 +441,29 @@ impl<S: Source> Reader<S> {
             key: from..self.batch.bytes.len(),
             kind,
             start,
-            unfinished: None,
         });
-        let made = begin(
+        if kind == kinds::STRING {
+            let made = read_string(&mut self.input, &mut self.batch.bytes)?;
+            self.finish(made);
+            return Ok(Step::On);
+        }
+        let progress = begin_collection(
             kind,
             &mut self.input,
             &mut self.tools,
             &mut self.batch.bytes,
         );
-        self.proceed(made)
+        self.proceed(progress)
     }
 
     fn go_on(&mut self) -> Taken<Step, S::Error> {
-        let unfinished = self
-            .reading
-            .as_mut()
-            .and_then(|reading| reading.unfinished.take());
-        let Some(unfinished) = unfinished else {
-            // An error has been told, and nothing can follow.
-            return Err(Fault::Truncated.into());
+        let Some(unfinished) = self.unfinished.take() else {
+            return Ok(Step::On);
         };
         let progress = unfinished.go_on(&mut self.input, &mut self.tools, &mut self.batch.bytes);
         self.proceed(progress)
     }
 
-    #[inline]
     fn proceed(&mut self, progress: Taken<Progress, S::Error>) -> Taken<Step, S::Error> {
         match progress {
             Ok(Progress::Done(made)) => {
@@ -463,10 +471,9 @@ impl<S: Source> Reader<S> {
                 Ok(Step::On)
             }
             Ok(Progress::Parts(unfinished)) => {
+                // After its length has been read, its elements come next.
                 let is_new = unfinished.is_untouched();
-                if let Some(reading) = &mut self.reading {
-                    reading.unfinished = Some(unfinished);
-                }
+                self.unfinished = Some(unfinished);
                 Ok(if is_new { Step::On } else { Step::Progress })
             }
             Err(Stop::Fault(Fault::Unfit(Unfit::Empty))) => {

@@ -78,7 +78,10 @@ pub(in crate::codec) fn read_whole<S: Source>(
     tools: &mut Tools,
     out: &mut Vec<u8>,
 ) -> Taken<Made, S::Error> {
-    let mut progress = begin(kind, input, tools, out)?;
+    if kind == kinds::STRING {
+        return read_string(input, out);
+    }
+    let mut progress = begin_collection(kind, input, tools, out)?;
     loop {
         match progress {
             Progress::Done(made) => return Ok(made),
@@ -87,28 +90,23 @@ pub(in crate::codec) fn read_whole<S: Source>(
     }
 }
 
-/// Begins to read a value of `kind`.
+/// Reads a string.
 #[inline]
-pub(super) fn begin<S: Source>(
-    kind: u8,
+pub(super) fn read_string<S: Source>(
     input: &mut Input<S>,
-    tools: &mut Tools,
     out: &mut Vec<u8>,
-) -> Taken<Progress, S::Error> {
-    if kind == kinds::STRING {
-        let text = input.text()?;
-        let made = match text {
-            Text::Scratch if input.bytes(&text).len() > INLINE_BYTES_MAX => {
-                string_kept(input.take_scratch(), out)
-            }
-            _ => string(input.bytes(&text), out),
-        };
-        return Ok(Progress::Done(made));
-    }
-    begin_collection(kind, input, tools, out)
+) -> Taken<Made, S::Error> {
+    let text = input.text()?;
+    Ok(match text {
+        Text::Scratch if input.bytes(&text).len() > INLINE_BYTES_MAX => {
+            string_kept(input.take_scratch(), out)
+        }
+        _ => string(input.bytes(&text), out),
+    })
 }
 
-fn begin_collection<S: Source>(
+/// Begins to read a value of `kind`, which is no string.
+pub(super) fn begin_collection<S: Source>(
     kind: u8,
     input: &mut Input<S>,
     tools: &mut Tools,

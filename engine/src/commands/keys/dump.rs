@@ -132,7 +132,7 @@ fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let deadline = match (ttl > 0).then(|| instant(ctx, ttl, unit)) {
         None => Deadline::Clear,
         // What lies beyond all time never comes.
-        Some(at) => Deadline::At(at.map_or(u64::MAX, |at| u64::try_from(at).unwrap_or(0))),
+        Some(at) => Deadline::At(u64::try_from(at.unwrap_or(i64::MAX)).unwrap_or(0)),
     };
     let db = ctx.keyspace.db(ctx.db);
     if matches!(deadline, Deadline::At(at) if at <= db.now_ms()) {
