@@ -24,8 +24,7 @@ use dovetail_engine::value::string::{TAG_WHOLE, body_of};
 use dovetail_memory::HeapPages;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -202,31 +201,13 @@ where
     }
 }
 
-/// A file, to be read or written.
-struct Plain(File);
-
-impl Source for Plain {
-    type Error = std::io::Error;
-
-    fn fill(&mut self, into: &mut [u8]) -> Result<usize, Self::Error> {
-        self.0.read(into)
-    }
-}
-
-impl Sink for Plain {
-    type Error = std::io::Error;
-
-    fn chunk(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
-        self.0.write_all(bytes)
-    }
-}
-
 /// Tells what is in a file, and perhaps writes it again.
 fn look(path: &str, copy: Option<&String>) -> Result<(), Box<dyn Error>> {
     let mut keyspace = new_keyspace(64);
     let mut counts: BTreeMap<u8, u64> = BTreeMap::new();
+    let file = fs::read(path)?;
     let began = spent();
-    let loaded = read(Plain(File::open(path)?), &mut keyspace, |_, batch| {
+    let loaded = read(file.as_slice(), &mut keyspace, |_, batch| {
         for index in 0..batch.len() {
             *counts.entry(batch.kind(index)).or_default() += 1;
         }
@@ -234,13 +215,13 @@ fn look(path: &str, copy: Option<&String>) -> Result<(), Box<dyn Error>> {
     println!(
         "{loaded} keys in {} ns of CPU from {} bytes",
         spent() - began,
-        fs::metadata(path)?.len()
+        file.len()
     );
     for (kind, count) in counts {
         println!("{count:8} {}", kinds::name(kind));
     }
     if let Some(copy) = copy {
-        write(&keyspace, Plain(File::create(copy)?), Compression::On)?;
+        fs::write(copy, write(&keyspace, Vec::new(), Compression::On)?)?;
     }
     Ok(())
 }

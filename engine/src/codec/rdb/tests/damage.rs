@@ -70,6 +70,16 @@ fn file_of_everything(compression: Compression) -> Vec<u8> {
     )
 }
 
+/// How often a file is damaged: more when `DOVETAIL_LONG` is 1.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test runs is no configuration"
+)]
+fn rounds() -> u32 {
+    let is_long = std::env::var("DOVETAIL_LONG").is_ok_and(|value| value == "1");
+    if is_long { 60_000 } else { 1500 }
+}
+
 #[test]
 fn a_file_of_everything_is_read_in_full() {
     for compression in [Compression::On, Compression::Off] {
@@ -99,7 +109,7 @@ fn a_flipped_bit_is_always_noticed() {
     let mut rng = Rng::new(11);
     for compression in [Compression::On, Compression::Off] {
         let file = file_of_everything(compression);
-        for _ in 0..1500 {
+        for _ in 0..rounds() {
             let mut damaged = file.clone();
             let bits = rng.bits();
             let at = usize::try_from(bits >> 8).unwrap() % file.len();
@@ -118,7 +128,7 @@ fn a_flipped_bit_under_a_right_checksum_does_no_harm() {
     let mut rng = Rng::new(12);
     for compression in [Compression::On, Compression::Off] {
         let file = file_of_everything(compression);
-        for _ in 0..1500 {
+        for _ in 0..rounds() {
             let mut damaged = file[..file.len() - 8].to_vec();
             for _ in 0..=rng.bits() % 3 {
                 let bits = rng.bits();
