@@ -14,8 +14,8 @@
 
 use dovetail_engine::base::{DbIndex, Micros, Now};
 use dovetail_engine::codec::rdb::{
-    Batch, Checksum, Compression, Event, Options, Reader, Rules, Sink, Source, Summing, Verify,
-    Writer, kinds,
+    Batch, Checksum, Compression, Event, Options, Reader, Rules, Sink, Summing, Verify, Writer,
+    kinds,
 };
 use dovetail_engine::config::Encodings;
 use dovetail_engine::keyspace::{Deadline, Expired, Key, Keyspace};
@@ -124,7 +124,7 @@ fn measure(
     let scan = spent() - began;
     let mut keyspace = new_keyspace(1);
     let began = spent();
-    let loaded = read(file.as_slice(), &mut keyspace, |_, _| {})?;
+    let loaded = read(&file, &mut keyspace, |_, _| {})?;
     let read = spent() - began;
     assert_eq!((loaded, scanned), (keys.into(), keys.into()), "all keys");
     let each = |nanos: u64| nanos / u64::from(keys);
@@ -174,20 +174,17 @@ fn write<S: Sink>(keyspace: &Keyspace, sink: S, compression: Compression) -> Res
 }
 
 /// Reads all keys; returns how many.
-fn read<S: Source>(
-    source: S,
+fn read(
+    file: &[u8],
     keyspace: &mut Keyspace,
     mut see: impl FnMut(DbIndex, &Batch),
-) -> Result<u64, Box<dyn Error>>
-where
-    S::Error: Error + 'static,
-{
-    let mut reader = Reader::new(source, rules(keyspace));
+) -> Result<u64, Box<dyn Error>> {
+    let mut reader = Reader::new(file, rules(keyspace));
     let (mut db, mut loaded) = (DB, 0);
     loop {
         match reader.next()? {
             Event::Select(index) => db = DbIndex(u32::try_from(index)?),
-            Event::Resize { keys, .. } => keyspace.expect_keys(db, keys),
+            Event::Resize { keys, .. } => keyspace.expect_keys(db, keys, file.len() as u64),
             Event::Keys(batch) => {
                 see(db, batch);
                 loaded += keyspace.load(db, batch, Expired::Kept)?.loaded;
@@ -207,7 +204,7 @@ fn look(path: &str, copy: Option<&String>) -> Result<(), Box<dyn Error>> {
     let mut counts: BTreeMap<u8, u64> = BTreeMap::new();
     let file = fs::read(path)?;
     let began = spent();
-    let loaded = read(file.as_slice(), &mut keyspace, |_, batch| {
+    let loaded = read(&file, &mut keyspace, |_, batch| {
         for index in 0..batch.len() {
             *counts.entry(batch.kind(index)).or_default() += 1;
         }

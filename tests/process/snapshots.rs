@@ -131,7 +131,7 @@ fn load(file: &[u8]) -> Result<Keyspace> {
     loop {
         match reader.next()? {
             Event::Select(index) => db = DbIndex(u32::try_from(index)?),
-            Event::Resize { keys, .. } => keyspace.expect_keys(db, keys),
+            Event::Resize { keys, .. } => keyspace.expect_keys(db, keys, file.len() as u64),
             Event::Keys(batch) => {
                 keyspace.load(db, batch, Expired::Kept)?;
             }

@@ -5,6 +5,9 @@ use crate::base::DbIndex;
 use crate::codec::rdb::{Batch, Usage};
 use dovetail_memory::Lookup;
 
+/// Bytes that a key takes in a file at least: kind, key and value.
+const KEY_BYTES_MIN: u64 = 3;
+
 /// What becomes of a key whose deadline has passed while it lay in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
@@ -40,10 +43,13 @@ impl std::fmt::Display for Duplicate {
 impl std::error::Error for Duplicate {}
 
 impl Keyspace {
-    /// Makes room for so many keys in a database that is empty; a bounded amount, but whoever has
-    /// the number from a file should hold it against the file's length.
-    pub fn expect_keys(&mut self, db: DbIndex, keys: u64) {
-        let keys = usize::try_from(keys).unwrap_or(usize::MAX);
+    /// Makes room for so many keys in a database that is empty. The number is that of a file, so it
+    /// is believed as far as the `left` bytes that are still to be read may hold so many.
+    ///
+    /// # Panics
+    /// When `db` is not below [`Self::count`].
+    pub fn expect_keys(&mut self, db: DbIndex, keys: u64, left: u64) {
+        let keys = usize::try_from(keys.min(left / KEY_BYTES_MIN)).unwrap_or(usize::MAX);
         self.dbs[db.index()].store_mut().reserve(keys);
     }
 
