@@ -8,8 +8,7 @@
 //! | --- | --- |
 //! | 0 | [`base`] |
 //! | 1 | [`resp`], [`config`] |
-//! | 2 | [`seam`], [`value`] |
-//! | 2.5 | [`codec`] |
+//! | 2 | [`seam`], [`value`]; above them [`codec`] |
 //! | 3 | [`keyspace`] |
 //! | 4 | [`conn`], [`pubsub`], [`script`], [`observe`] |
 //! | 5 | [`command`] |

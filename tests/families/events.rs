@@ -2,6 +2,43 @@
 
 /// Cases as `script` reads them.
 pub(crate) const CASES: &str = r##"
+# keyspace events of restore
+> CONFIG SET notify-keyspace-events Eg
++OK
+2> PSUBSCRIBE __keyevent*
+{p}3
+$10
+psubscribe
+$11
+__keyevent*
+:1
+> RESTORE k 0 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17"
++OK
+2<
+{p}4
+$8
+pmessage
+$11
+__keyevent*
+$22
+__keyevent@0__:restore
+$1
+k
+> RESTORE k 1 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17" ABSTTL REPLACE
++OK
+2<
+{p}4
+$8
+pmessage
+$11
+__keyevent*
+$18
+__keyevent@0__:del
+$1
+k
+> CONFIG SET notify-keyspace-events ""
++OK
+
 # keyspace events of strings
 > CONFIG SET notify-keyspace-events KEA
 +OK

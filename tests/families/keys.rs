@@ -230,6 +230,61 @@ embstr
 > RENAME a
 -ERR wrong number of arguments for 'rename' command
 
+# dump restore
+> SET k bar
++OK
+> DUMP k
+$15
+\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17
+> DUMP missing
+2| $-1
+3| _
+> RESTORE n 0 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17"
++OK
+> GET n
+$3
+bar
+> TTL n
+:-1
+> RESTORE n 0 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17"
+-BUSYKEY Target key name already exists.
+> RESTORE n 100000 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17" REPLACE
++OK
+> TTL n
+:{~100}
+> RESTORE m 0 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17" IDLETIME 1000
++OK
+> OBJECT IDLETIME m
+:{n}
+> RESTORE p 33177117420000 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17" ABSTTL
++OK
+> PEXPIRETIME p
+:33177117420000
+> RESTORE n 1000 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17" ABSTTL REPLACE
++OK
+> EXISTS n
+:0
+> RESTORE n -1 "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17"
+-ERR Invalid TTL value, must be >= 0
+> RESTORE n x "\x00\x03bar\n\x00\xe6\xbeI`\xeef\xfd\x17"
+-ERR value is not an integer or out of range
+> RESTORE n 0 "\x00\x03bas\n\x00\xe6\xbeI`\xeef\xfd\x17"
+-ERR DUMP payload version or checksum are wrong
+> RESTORE n 0 short
+-ERR DUMP payload version or checksum are wrong
+> RESTORE n 0 short IDLETIME -1
+-ERR Invalid IDLETIME value, must be >= 0
+> RESTORE n 0 short FREQ 256
+-ERR Invalid FREQ value, must be >= 0 and <= 255
+> RESTORE n 0 short FREQ 1 IDLETIME 1
+-ERR syntax error
+> RESTORE n 0 short NOSUCH
+-ERR syntax error
+> RESTORE n 0
+-ERR wrong number of arguments for 'restore' command
+> EXISTS n
+:0
+
 # copy
 > SET a 1 EX 100
 +OK

@@ -10,5 +10,6 @@ mod misbehaving;
 mod options;
 mod rewrite;
 mod scripts;
+mod snapshots;
 mod stopping;
 mod switching;

@@ -30,6 +30,7 @@ pub(crate) const PACKAGES: &[PackageRule] = &[
             "bytes",
             "ahash",
             "corosensei",
+            "crc-fast",
             "crc64fast",
             "rand",
             "memchr",
@@ -133,7 +134,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     // Codecs and rules of text that the wire, the directives and the values share.
     layer("codec::crc16", 5, &[]),
-    layer("codec::crc64", 5, &[]),
+    layer("codec::crc64", 5, &["crc_fast"]),
     layer("codec::lzf", 5, &[]),
     layer("codec::number", 5, &[]),
     layer("resp::words", 5, &[]),

@@ -106,6 +106,22 @@ impl<'a> Intset<'a> {
     }
 }
 
+/// Whether `bytes`, which somebody else has written, can be read: a width that exists, as many
+/// integers as stated, strictly ascending.
+#[must_use]
+pub fn is_readable(bytes: &[u8]) -> bool {
+    let [2 | 4 | 8, 0, 0, 0, rest @ ..] = bytes else {
+        return false;
+    };
+    let Some((count, integers)) = rest.split_first_chunk::<4>() else {
+        return false;
+    };
+    let width = usize::from(bytes[0]);
+    let has_all = u32::try_from(integers.len() / width) == Ok(u32::from_le_bytes(*count));
+    let set = Intset::new(bytes);
+    has_all && integers.len() % width == 0 && set.iter().zip(set.iter().skip(1)).all(|(a, b)| a < b)
+}
+
 /// Bytes that `value` needs.
 #[inline]
 fn width_of(value: i64) -> usize {
@@ -183,7 +199,7 @@ fn write_count(buffer: &mut impl Splice) {
 
 #[cfg(test)]
 mod tests {
-    use super::{EMPTY, Intset, add, remove};
+    use super::{EMPTY, Intset, add, is_readable, remove};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -194,6 +210,23 @@ mod tests {
         assert_eq!(set, [2, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 5, 0]);
         assert!(add(&mut set, 70_000));
         assert_eq!(set[..12], [4, 0, 0, 0, 3, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        assert!(is_readable(&EMPTY));
+        assert!(is_readable(&[2, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 5, 0]));
+        for bad in [
+            &[2, 0, 0, 0, 2, 0, 0][..],
+            &[2, 0, 0, 0, 2, 0, 0, 0, 5, 0, 5, 0],
+            &[2, 0, 0, 0, 2, 0, 0, 0, 5, 0, 4, 0],
+            &[2, 0, 0, 0, 1, 0, 0, 0, 5, 0, 6, 0],
+            &[2, 0, 0, 0, 1, 0, 0, 0, 5, 0, 6],
+            &[3, 0, 0, 0, 1, 0, 0, 0, 5, 0, 6],
+            &[2, 1, 0, 0, 1, 0, 0, 0, 5, 0],
+        ] {
+            assert!(!is_readable(bad), "{bad:?}");
+        }
     }
 
     proptest! {

@@ -49,6 +49,7 @@ pub const FAMILIES: &[&[Spec]] = &[
     keys::SCAN_SPECS,
     keys::SORT_SPECS,
     keys::TRANSFER_SPECS,
+    keys::DUMP_SPECS,
     keys::OBJECT_SPECS,
     keys::WAIT_SPECS,
     scripting::SPECS,

@@ -256,6 +256,12 @@ impl Db {
         self.common.tick.get().wrapping_sub(entry.heat())
     }
 
+    /// The access clock of a key that has not been used for so many seconds.
+    pub(super) fn tick_before(&self, secs: u64) -> u16 {
+        let secs = u16::try_from(secs).unwrap_or(u16::MAX);
+        self.common.tick.get().wrapping_sub(secs)
+    }
+
     /// An expired key is as good as absent, so it is removed before its place is used.
     #[inline]
     fn clear_expired(&mut self, key: &Key<'_>) {

@@ -8,6 +8,7 @@ mod contents;
 mod db;
 pub mod events;
 pub mod expire;
+mod load;
 mod waiters;
 mod watch;
 
@@ -15,6 +16,7 @@ use common::Common;
 pub use contents::Contents;
 pub use db::{Db, Deadline, Edited, Entry, Key, Stored};
 pub use events::{EventClasses, KeyEvent};
+pub use load::{Duplicate, Expired, LoadCounts};
 pub use watch::Watched;
 
 use crate::base::map::{Set, hasher};

@@ -7,7 +7,9 @@
 pub mod draw;
 pub mod hash;
 pub mod list;
+pub mod restore;
 pub mod scored;
+mod scores;
 pub mod set;
 pub mod string;
 pub mod table;

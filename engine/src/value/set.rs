@@ -1,5 +1,9 @@
 //! Sets: sorted integers or a listpack in the key's record, or a table of their own.
 
+mod restore;
+
+pub use restore::{SetParts, of_ints};
+
 use super::draw::{self, Passing, Random};
 use super::table::Table;
 use super::{TAG_SET_INTS, TAG_SET_PACK, Value, item_of, with_text};

@@ -64,6 +64,12 @@ impl<'a> Encoded<'a> {
         usize::from(self.head_len) + self.text.len() + usize::from(self.back_len)
     }
 
+    /// What is in front of its text.
+    #[inline]
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head[..usize::from(self.head_len)]
+    }
+
     /// No element takes no bytes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -149,7 +155,7 @@ fn text_head(len: usize, head: &mut [u8; 9]) -> u8 {
     reason = "seven bits are taken at a time"
 )]
 #[inline]
-fn back_of(len: usize) -> ([u8; 5], u8) {
+pub(super) fn back_of(len: usize) -> ([u8; 5], u8) {
     let mut back = [0; 5];
     if len < 0x80 {
         back[0] = len as u8;

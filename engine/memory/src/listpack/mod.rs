@@ -8,6 +8,7 @@
 //! Cost: finding is a walk; a change moves what lies behind.
 //! Not here: what the elements mean, and where the bytes lie ([`Splice`]).
 
+pub mod foreign;
 mod item;
 #[cfg(test)]
 mod tests;

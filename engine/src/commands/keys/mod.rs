@@ -1,6 +1,7 @@
 //! Keys whatever they hold: being there, deadlines, walks, moving, inspection, waiting.
 
 mod basic;
+mod dump;
 mod expiry;
 mod object;
 mod scan;
@@ -9,6 +10,7 @@ mod transfer;
 mod wait;
 
 pub use basic::SPECS as BASIC_SPECS;
+pub use dump::SPECS as DUMP_SPECS;
 pub use expiry::SPECS as EXPIRY_SPECS;
 pub use object::SPECS as OBJECT_SPECS;
 pub use scan::SPECS as SCAN_SPECS;

@@ -4,6 +4,10 @@
 //! depth, nodes farther than that from both ends are compressed, if that pays, the others are not.
 //! Cost: both ends are O(1); an index is found by walking over nodes from the nearer end.
 
+mod restore;
+
+pub use restore::ListParts;
+
 use super::node::Node;
 use super::{End, Limits};
 use crate::value::item_of;

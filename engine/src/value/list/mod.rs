@@ -8,7 +8,8 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-pub use large::List;
+pub use large::{List, ListParts};
+pub use node::Stored;
 
 use super::{TAG_LIST, Value, item_of};
 use dovetail_memory::listpack::{self, EMPTY, Encoded, FILE_EXTRA_BYTES, Item, Listpack};

@@ -13,6 +13,22 @@ const SQUEEZE_BYTES_MIN: usize = 48;
 /// Least room that is made at the front when it runs out.
 const GAP_BYTES_MIN: usize = 64;
 
+/// A node as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Stored<'a> {
+    /// A listpack.
+    Pack(&'a [u8]),
+    /// One large element.
+    Plain(&'a [u8]),
+    /// A listpack of `len` bytes, compressed.
+    Squeezed {
+        /// What it was compressed to.
+        bytes: &'a [u8],
+        /// Its length before.
+        len: usize,
+    },
+}
+
 /// Part of a long list.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
@@ -85,6 +101,15 @@ impl Node {
             Data::Packed(gapped) => Some(Cow::Borrowed(gapped.bytes())),
             Data::Plain(_) => None,
             Data::Squeezed { bytes, len } => Some(Cow::Owned(unsqueeze(bytes, *len))),
+        }
+    }
+
+    /// What it holds, as it is kept.
+    pub(super) fn stored(&self) -> Stored<'_> {
+        match &self.data {
+            Data::Packed(gapped) => Stored::Pack(gapped.bytes()),
+            Data::Plain(element) => Stored::Plain(element),
+            Data::Squeezed { bytes, len } => Stored::Squeezed { bytes, len: *len },
         }
     }
 

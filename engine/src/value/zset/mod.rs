@@ -258,6 +258,11 @@ pub fn remove_range(entry: &mut EntryMut<'_, Value>, ranks: Range<usize>) {
     }
 }
 
+/// Puts a member behind all others of the listpack of a small one, where it belongs.
+pub(super) fn push_pair(pack: &mut Vec<u8>, member: &[u8], score: f64) {
+    small::push(pack, member, score);
+}
+
 /// Hands what `zset` is stored as to `put`: tag and body.
 pub fn store<R>(zset: Zset, rules: &Rules, put: impl FnOnce(u8, NewBody<'_, Value>) -> R) -> R {
     let fits = |zset: &Zset| {
