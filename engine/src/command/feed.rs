@@ -7,7 +7,7 @@
 //! has changed nothing is not in it; 3. a unit is never handed over in part.
 
 use crate::base::DbIndex;
-use crate::base::number::Digits;
+use crate::codec::aof::write;
 use crate::resp::Args;
 
 /// What an open unit has come to.
@@ -119,9 +119,10 @@ impl Feed {
                 let unit = *unit;
                 self.unit = None;
                 if unit.records > 1 {
-                    self.bytes
-                        .splice(unit.start..unit.start, MULTI.iter().copied());
-                    self.bytes.extend_from_slice(EXEC);
+                    let mut begin = Vec::new();
+                    write::multi(&mut begin);
+                    self.bytes.splice(unit.start..unit.start, begin);
+                    write::exec(&mut self.bytes);
                 }
             }
             None => {}
@@ -132,7 +133,7 @@ impl Feed {
     /// made in their order.
     pub fn instead(&mut self, words: &[&[u8]]) {
         self.own = Own::Instead;
-        write_record(&mut self.instead, words.len(), words.iter().copied());
+        write::command(&mut self.instead, words);
         self.instead_records += 1;
     }
 
@@ -149,7 +150,7 @@ impl Feed {
         match self.own {
             Own::AsSent if has_changed => {
                 self.select(db);
-                write_record(&mut self.bytes, args.len(), args.iter_from(0));
+                write::command(&mut self.bytes, args.iter_from(0));
                 self.count(1);
             }
             Own::Instead if has_changed => {
@@ -165,7 +166,7 @@ impl Feed {
     /// Records that `key` has been removed by the server itself.
     pub fn removed(&mut self, db: DbIndex, key: &[u8]) {
         self.select(db);
-        write_record(&mut self.bytes, 2, [b"DEL".as_slice(), key].into_iter());
+        write::command(&mut self.bytes, [b"DEL".as_slice(), key]);
         self.count(1);
     }
 
@@ -178,30 +179,10 @@ impl Feed {
     fn select(&mut self, db: DbIndex) {
         if self.db != Some(db) {
             self.db = Some(db);
-            let index = Digits::of(i64::from(db.0));
-            let words = [b"SELECT".as_slice(), index.as_bytes()];
-            write_record(&mut self.bytes, 2, words.into_iter());
+            write::select(&mut self.bytes, db.0);
         }
     }
 }
 
-const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 /// A larger buffer is given back when it is empty.
 const KEPT_BYTES: usize = 64 * 1024;
-
-/// Writes `count` words as a record.
-pub fn write_record<'w>(out: &mut Vec<u8>, count: usize, words: impl Iterator<Item = &'w [u8]>) {
-    write_head(out, b'*', count);
-    for word in words {
-        write_head(out, b'$', word.len());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-fn write_head(out: &mut Vec<u8>, kind: u8, len: usize) {
-    out.push(kind);
-    out.extend_from_slice(Digits::of_u64(len as u64).as_bytes());
-    out.extend_from_slice(b"\r\n");
-}

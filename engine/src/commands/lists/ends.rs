@@ -21,82 +21,167 @@ pub const SPECS: &[Spec] = &[
         .of(Group::List, "1.0.0", "O(1) for each element")
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("key element [element ...]", "Puts elements before the first of a list.")
+        .doc(
+            "key element [element ...]",
+            "Puts elements before the first of a list.",
+        )
         .history(&[("2.4.0", "Several elements.")]),
     Spec::new("rpush", -3, rpush)
         .of(Group::List, "1.0.0", "O(1) for each element")
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("key element [element ...]", "Puts elements behind the last of a list.")
+        .doc(
+            "key element [element ...]",
+            "Puts elements behind the last of a list.",
+        )
         .history(&[("2.4.0", "Several elements.")]),
     Spec::new("lpushx", -3, lpushx)
         .of(Group::List, "2.2.0", "O(1) for each element")
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("key element [element ...]", "Puts elements before the first of a list that is there.")
+        .doc(
+            "key element [element ...]",
+            "Puts elements before the first of a list that is there.",
+        )
         .history(&[("4.0.0", "Several elements.")]),
     Spec::new("rpushx", -3, rpushx)
         .of(Group::List, "2.2.0", "O(1) for each element")
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST))
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("key element [element ...]", "Puts elements behind the last of a list that is there.")
+        .doc(
+            "key element [element ...]",
+            "Puts elements behind the last of a list that is there.",
+        )
         .history(&[("4.0.0", "Several elements.")]),
     Spec::new("lpop", -2, lpop)
-        .of(Group::List, "1.0.0", "O(N) where N is the number of elements taken")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(N) where N is the number of elements taken",
+        )
         .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE))])
+        .keys(&[Keys::first(
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+        )])
         .doc("key [count]", "Takes elements off the beginning of a list.")
         .history(&[("6.2.0", "`count`.")]),
     Spec::new("rpop", -2, rpop)
-        .of(Group::List, "1.0.0", "O(N) where N is the number of elements taken")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(N) where N is the number of elements taken",
+        )
         .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE))])
+        .keys(&[Keys::first(
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+        )])
         .doc("key [count]", "Takes elements off the end of a list.")
         .history(&[("6.2.0", "`count`.")]),
     Spec::new("lmove", 5, lmove)
         .of(Group::List, "6.2.0", "O(1)")
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)), Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("source destination <LEFT|RIGHT> <LEFT|RIGHT>", "Takes an element off one list and puts it into another."),
+        .keys(&[
+            Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)),
+            Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT)),
+        ])
+        .doc(
+            "source destination <LEFT|RIGHT> <LEFT|RIGHT>",
+            "Takes an element off one list and puts it into another.",
+        ),
     Spec::new("rpoplpush", 3, rpoplpush)
         .of(Group::List, "1.2.0", "O(1)")
         .flags(Flags::WRITE.and(Flags::DENYOOM))
-        .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)), Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("source destination", "Takes the last element of a list and puts it before the first of another.")
+        .keys(&[
+            Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)),
+            Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT)),
+        ])
+        .doc(
+            "source destination",
+            "Takes the last element of a list and puts it before the first of another.",
+        )
         .deprecated("6.2.0", "`LMOVE` with `RIGHT` and `LEFT`"),
     Spec::new("blmove", 6, blmove)
         .of(Group::List, "6.2.0", "O(1)")
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::BLOCKING))
-        .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)), Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout", "Takes an element off one list and puts it into another; waits for one."),
+        .keys(&[
+            Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)),
+            Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT)),
+        ])
+        .doc(
+            "source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout",
+            "Takes an element off one list and puts it into another; waits for one.",
+        ),
     Spec::new("brpoplpush", 4, brpoplpush)
         .of(Group::List, "2.2.0", "O(1)")
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::BLOCKING))
-        .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)), Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("source destination timeout", "Takes the last element of a list and puts it before the first of another; waits for one.")
+        .keys(&[
+            Keys::first(KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE)),
+            Keys::at(2, KeyFlags::RW.and(KeyFlags::INSERT)),
+        ])
+        .doc(
+            "source destination timeout",
+            "Takes the last element of a list and puts it before the first of another; waits \
+             for one.",
+        )
         .history(&[("6.0.0", "The timeout may be a fraction.")])
         .deprecated("6.2.0", "`BLMOVE` with `RIGHT` and `LEFT`"),
     Spec::new("lmpop", -4, lmpop)
-        .of(Group::List, "7.0.0", "O(N+M) where N is the number of keys and M the number of elements taken")
+        .of(
+            Group::List,
+            "7.0.0",
+            "O(N+M) where N is the number of keys and M the number of elements taken",
+        )
         .flags(Flags::WRITE)
-        .keys(&[Keys::counted(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE))])
-        .doc("numkeys key [key ...] <LEFT|RIGHT> [COUNT count]", "Takes elements off the first list that has any."),
+        .keys(&[Keys::counted(
+            1,
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+        )])
+        .doc(
+            "numkeys key [key ...] <LEFT|RIGHT> [COUNT count]",
+            "Takes elements off the first list that has any.",
+        ),
     Spec::new("blmpop", -5, blmpop)
-        .of(Group::List, "7.0.0", "O(N+M) where N is the number of keys and M the number of elements taken")
+        .of(
+            Group::List,
+            "7.0.0",
+            "O(N+M) where N is the number of keys and M the number of elements taken",
+        )
         .flags(Flags::WRITE.and(Flags::BLOCKING))
-        .keys(&[Keys::counted(2, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE))])
-        .doc("timeout numkeys key [key ...] <LEFT|RIGHT> [COUNT count]", "Takes elements off the first list that has any; waits for one."),
+        .keys(&[Keys::counted(
+            2,
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+        )])
+        .doc(
+            "timeout numkeys key [key ...] <LEFT|RIGHT> [COUNT count]",
+            "Takes elements off the first list that has any; waits for one.",
+        ),
     Spec::new("blpop", -3, blpop)
         .of(Group::List, "2.0.0", "O(N) where N is the number of keys")
         .flags(Flags::WRITE.and(Flags::BLOCKING))
-        .keys(&[Keys::range(1, -2, 1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE))])
-        .doc("key [key ...] timeout", "Takes the first element of the first list that has any; waits for one.")
+        .keys(&[Keys::range(
+            1,
+            -2,
+            1,
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+        )])
+        .doc(
+            "key [key ...] timeout",
+            "Takes the first element of the first list that has any; waits for one.",
+        )
         .history(&[("6.0.0", "The timeout may be a fraction.")]),
     Spec::new("brpop", -3, brpop)
         .of(Group::List, "2.0.0", "O(N) where N is the number of keys")
         .flags(Flags::WRITE.and(Flags::BLOCKING))
-        .keys(&[Keys::range(1, -2, 1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE))])
-        .doc("key [key ...] timeout", "Takes the last element of the first list that has any; waits for one.")
+        .keys(&[Keys::range(
+            1,
+            -2,
+            1,
+            KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+        )])
+        .doc(
+            "key [key ...] timeout",
+            "Takes the last element of the first list that has any; waits for one.",
+        )
         .history(&[("6.0.0", "The timeout may be a fraction.")]),
 ];
 

@@ -19,40 +19,87 @@ pub const SPECS: &[Spec] = &[
         .keys(&[Keys::first(KeyFlags::RO)])
         .doc("key", "Returns how many elements a list has."),
     Spec::new("lindex", 3, lindex)
-        .of(Group::List, "1.0.0", "O(N) where N is the number of elements passed over; O(1) at both ends")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(N) where N is the number of elements passed over; O(1) at both ends",
+        )
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
         .doc("key index", "Returns the element at a place of a list."),
     Spec::new("lrange", 4, lrange)
-        .of(Group::List, "1.0.0", "O(S+N) where S is the distance to the nearer end and N the number of elements returned")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(S+N) where S is the distance to the nearer end and N the number of elements \
+             returned",
+        )
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
-        .doc("key start stop", "Returns the elements between two places of a list."),
+        .doc(
+            "key start stop",
+            "Returns the elements between two places of a list.",
+        ),
     Spec::new("lset", 4, lset)
-        .of(Group::List, "1.0.0", "O(N) where N is the length of the list; O(1) at both ends")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(N) where N is the length of the list; O(1) at both ends",
+        )
         .flags(Flags::WRITE.and(Flags::DENYOOM))
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::UPDATE))])
-        .doc("key index element", "Overwrites the element at a place of a list."),
+        .doc(
+            "key index element",
+            "Overwrites the element at a place of a list.",
+        ),
     Spec::new("ltrim", 4, ltrim)
-        .of(Group::List, "1.0.0", "O(N) where N is the number of elements removed")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(N) where N is the number of elements removed",
+        )
         .flags(Flags::WRITE)
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::DELETE))])
-        .doc("key start stop", "Removes all elements but those between two places of a list."),
+        .doc(
+            "key start stop",
+            "Removes all elements but those between two places of a list.",
+        ),
     Spec::new("lrem", 4, lrem)
-        .of(Group::List, "1.0.0", "O(N+M) where N is the length of the list and M the number of elements removed")
+        .of(
+            Group::List,
+            "1.0.0",
+            "O(N+M) where N is the length of the list and M the number of elements removed",
+        )
         .flags(Flags::WRITE)
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::DELETE))])
-        .doc("key count element", "Removes the elements of a list that equal a value."),
+        .doc(
+            "key count element",
+            "Removes the elements of a list that equal a value.",
+        ),
     Spec::new("linsert", 5, linsert)
-        .of(Group::List, "2.2.0", "O(N) where N is the number of elements passed over to find the pivot")
+        .of(
+            Group::List,
+            "2.2.0",
+            "O(N) where N is the number of elements passed over to find the pivot",
+        )
         .flags(Flags::WRITE.and(Flags::DENYOOM))
         .keys(&[Keys::first(KeyFlags::RW.and(KeyFlags::INSERT))])
-        .doc("key <BEFORE|AFTER> pivot element", "Puts an element before or behind another one of a list."),
+        .doc(
+            "key <BEFORE|AFTER> pivot element",
+            "Puts an element before or behind another one of a list.",
+        ),
     Spec::new("lpos", -3, lpos)
-        .of(Group::List, "6.0.6", "O(N) where N is the number of elements compared")
+        .of(
+            Group::List,
+            "6.0.6",
+            "O(N) where N is the number of elements compared",
+        )
         .flags(Flags::READONLY)
         .keys(&[Keys::first(KeyFlags::RO.and(KeyFlags::ACCESS))])
-        .doc("key element [RANK rank] [COUNT num-matches] [MAXLEN len]", "Returns the places of the elements of a list that equal a value."),
+        .doc(
+            "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
+            "Returns the places of the elements of a list that equal a value.",
+        ),
 ];
 
 /// LLEN key
