@@ -1,6 +1,7 @@
 //! Keys: values as bytes that other servers understand.
 
 use super::note_missing;
+use crate::base::number::Digits;
 use crate::codec::dump::{PayloadError, dump as payload_of, restore as restored};
 use crate::codec::rdb::Compression;
 use crate::command::expire::{Unit, instant};
@@ -134,14 +135,27 @@ fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         // What lies beyond all time never comes.
         Some(at) => Deadline::At(u64::try_from(at.unwrap_or(i64::MAX)).unwrap_or(0)),
     };
-    let db = ctx.keyspace.db(ctx.db);
-    if matches!(deadline, Deadline::At(at) if at <= db.now_ms()) {
+    if matches!(deadline, Deadline::At(at) if at <= ctx.now.unix_ms()) {
         if is_there {
             super::delete(ctx, &key);
+            ctx.record(&[b"DEL", key.bytes]);
         }
         ctx.reply.ok();
         return Ok(());
     }
+    if let Deadline::At(at) = deadline {
+        let at = Digits::of_u64(at);
+        let words = [
+            b"RESTORE",
+            key.bytes,
+            at.as_bytes(),
+            args.get(3),
+            b"ABSTTL",
+            b"REPLACE",
+        ];
+        ctx.record(&words[..5 + usize::from(how.replaces)]);
+    }
+    let db = ctx.keyspace.db(ctx.db);
     value.put(|tag, body| db.put(&key, tag, body, deadline));
     if let Some(secs) = how.idle_secs
         && !counts_frequency(ctx)

@@ -105,6 +105,28 @@ fn conditions_times_and_chance_are_settled_in_the_record() {
 }
 
 #[test]
+fn a_payload_is_recorded_with_the_instant_at_which_it_ends() {
+    let (mut rig, conn) = recording();
+    let payload = b"\x00\x03bar\x0a\x00\xe6\xbe\x49\x60\xee\x66\xfd\x17";
+    let words: [&[u8]; 5] = [b"RESTORE", b"k", b"500", payload, b"REPLACE"];
+    rig.send(conn, &super::wire(&words));
+    rig.turn();
+    let feed = rig.engine.feed().whole().to_vec();
+    let at = (rig.now().unix_ms() + 500).to_string();
+    let want: [&[u8]; 6] = [
+        b"RESTORE",
+        b"k",
+        at.as_bytes(),
+        payload,
+        b"ABSTTL",
+        b"REPLACE",
+    ];
+    let select: [&[u8]; 2] = [b"SELECT", b"0"];
+    assert_eq!(feed, [super::wire(&select), super::wire(&want)].concat());
+    assert_eq!(rig.say(conn, &["GET k"]), "+OK\r\n$3\r\nbar\r\n");
+}
+
+#[test]
 fn what_a_request_changes_is_one_unit() {
     let (mut rig, conn) = recording();
     rig.say(
