@@ -21,16 +21,6 @@ struct Unit {
     depth: usize,
 }
 
-/// What the running command says about its record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Own {
-    /// It is recorded as it was sent, if it has changed anything.
-    #[default]
-    AsSent,
-    /// What it has given instead.
-    Instead,
-}
-
 /// Changes of the dataset, in order.
 #[derive(Debug, Default)]
 pub struct Feed {
@@ -41,8 +31,7 @@ pub struct Feed {
     /// What the last `SELECT` says.
     db: Option<DbIndex>,
     unit: Option<Unit>,
-    own: Own,
-    /// Records that the running command has given, and their number.
+    /// Records that the running command has given instead of what was sent, and their number.
     instead: Vec<u8>,
     instead_records: usize,
 }
@@ -57,8 +46,12 @@ impl Feed {
 
     /// Says whether anybody wants records from now on. The first one selects its database.
     pub fn want(&mut self, is_wanted: bool) {
-        self.is_wanted = is_wanted;
-        self.select_again();
+        if self.is_wanted != is_wanted {
+            self.is_wanted = is_wanted;
+            // What has begun unheard, or ends so, is no unit.
+            self.unit = None;
+            self.select_again();
+        }
     }
 
     /// Has the next record select its database, whatever was selected before: what follows is read
@@ -132,7 +125,6 @@ impl Feed {
     /// If the running command changes anything, records `words` instead of it; several records are
     /// made in their order.
     pub fn instead(&mut self, words: &[&[u8]]) {
-        self.own = Own::Instead;
         write::command(&mut self.instead, words);
         self.instead_records += 1;
     }
@@ -140,25 +132,20 @@ impl Feed {
     /// A command begins.
     #[inline]
     pub fn begin_command(&mut self) {
-        self.own = Own::AsSent;
         self.instead.clear();
         self.instead_records = 0;
     }
 
     /// The command has ended: `args` is what was sent, and it `has_changed` the dataset or has not.
     pub fn end_command(&mut self, db: DbIndex, args: &Args<'_>, has_changed: bool) {
-        match self.own {
-            Own::AsSent if has_changed => {
-                self.select(db);
+        if has_changed {
+            self.select(db);
+            if self.instead_records == 0 {
                 write::command(&mut self.bytes, args.iter_from(0));
-                self.count(1);
-            }
-            Own::Instead if has_changed => {
-                self.select(db);
+            } else {
                 self.bytes.append(&mut self.instead);
-                self.count(self.instead_records);
             }
-            _ => {}
+            self.count(self.instead_records.max(1));
         }
         self.begin_command();
     }

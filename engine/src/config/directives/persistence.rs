@@ -56,9 +56,9 @@ group! {
         dbfilename: Text = Text::from("dump.rdb"),
         "dbfilename", bare_name(check_dbfilename), Protected, Later;
 
-        /// Whether strings are compressed in a snapshot.
+        /// Whether strings are compressed in a snapshot and in what DUMP answers.
         rdbcompression: bool = true,
-        "rdbcompression", Kind::Bool, Mutable, Later;
+        "rdbcompression", Kind::Bool, Mutable, Live;
 
         /// Whether a snapshot ends with a checksum, and whether it is verified.
         rdbchecksum: bool = true,
