@@ -6,6 +6,7 @@
 //! | [`host::Host`] | the process: clock, log, files, listeners | the server's, the simulation's |
 //! | [`machine::Machine`] | what is driven | the engine, the lab's null responder |
 //! | [`disk::Disk`] | files and when they are safe | the system's, the simulation's |
+//! | [`persistence::Persistence`] | how the dataset is kept | rdb, aof, hybrid; none |
 //!
 //! Rule of each: a trait says what must hold, never how; members do not count, limit or log.
 
@@ -13,4 +14,5 @@ pub mod disk;
 pub mod drive;
 pub mod host;
 pub mod machine;
+pub mod persistence;
 pub mod poller;
