@@ -2,12 +2,14 @@
 //!
 //! | folder | what it holds |
 //! | --- | --- |
+//! | [`child`] | a forked child that does a job |
 //! | [`disk`] | files, with threads for syncs and removals |
 //! | [`poller`] | four ways to wait for sockets, and the table of them |
 //! | [`sys`] | thin safe wrappers over system calls; the only `unsafe` of this package |
 
 #![deny(unsafe_code)]
 
+pub mod child;
 pub mod disk;
 pub mod poller;
 #[expect(
