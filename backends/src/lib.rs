@@ -3,12 +3,14 @@
 //! | folder | what it holds |
 //! | --- | --- |
 //! | [`disk`] | files, with threads for syncs and removals |
+//! | [`persistence`] | snapshots and the append-only log, and the table of who keeps what |
 //! | [`poller`] | four ways to wait for sockets, and the table of them |
 //! | [`sys`] | thin safe wrappers over system calls; the only `unsafe` of this package |
 
 #![deny(unsafe_code)]
 
 pub mod disk;
+pub mod persistence;
 pub mod poller;
 #[expect(
     unsafe_code,
