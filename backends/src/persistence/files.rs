@@ -2,7 +2,6 @@
 
 use dovetail_engine::seam::disk::{DiskError, DiskResult, FileId, Open, Sync, Synced};
 use dovetail_engine::seam::persistence::SharedDisk;
-use dovetail_engine::seam::poller::Fault;
 use std::path::{Path, PathBuf};
 
 /// Bytes that are copied at a time.
@@ -199,15 +198,4 @@ pub(super) fn is_missing(error: &DiskError) -> bool {
 pub(super) fn pid(digits: &str) -> Option<u32> {
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| is_number)
-}
-
-/// The error of a file that should be there.
-pub(super) fn missing(path: &Path) -> DiskError {
-    DiskError {
-        path: path.to_path_buf(),
-        fault: Fault {
-            op: "open",
-            errno: libc::ENOENT,
-        },
-    }
 }

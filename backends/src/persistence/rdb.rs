@@ -80,8 +80,11 @@ impl Persistence for Rdb {
         Ok(self.files.cut(&part.path, len)?)
     }
 
-    fn begin(&mut self, _now: Now, _offset: u64, _begin: Begin) -> PersistResult<()> {
-        sweep(&self.files, &self.settings);
+    fn begin(&mut self, _now: Now, _offset: u64, begin: Begin) -> PersistResult<()> {
+        // While the server runs, this process may be at a snapshot.
+        if begin != Begin::Live {
+            sweep(&self.files, &self.settings);
+        }
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! What is stored, and the beginning of the log behind it.
 
-use super::super::files::{Files, missing};
+use super::super::files::Files;
 use super::super::rdb;
-use super::folder::Unlisted;
+use super::folder::{Folder, Unlisted};
 use super::stream::Stream;
 use super::{Live, Log, Running};
 use dovetail_engine::base::Now;
@@ -12,6 +12,7 @@ use dovetail_engine::seam::disk::Open;
 use dovetail_engine::seam::persistence::{
     Format, Fsync, LogEnd, Part, PersistError, PersistResult, Role, Stored,
 };
+use std::path::Path;
 
 /// The version of Redis whose behaviour is kept, as snapshots have it.
 const REDIS_VERSION: &str = "7.2.4";
@@ -61,10 +62,13 @@ impl Log {
         end: LogEnd,
     ) -> PersistResult<Running> {
         let stored = self.find_stored()?;
+        if let Some(loaded) = self.found.take() {
+            expect_same(&loaded, &stored.parts, &self.folder)?;
+        }
         if self.folder.has_log() {
             self.resume(offset, end, &stored.parts)
         } else {
-            self.begin_anew(now, offset, stored.parts.first(), end)
+            self.begin_anew(now, offset, stored.parts.first())
         }
     }
 
@@ -145,7 +149,6 @@ impl Log {
         now: Now,
         offset: u64,
         snapshot: Option<&Part>,
-        end: LogEnd,
     ) -> PersistResult<Running> {
         self.folder.make()?;
         self.folder.announce()?;
@@ -157,7 +160,7 @@ impl Log {
         let base = self.folder.next_base(format)?;
         let path = self.folder.at(&base.name);
         let base_len = match (snapshot, format) {
-            (Some(part), _) => copy_snapshot(&self.files, part, &path, end)?,
+            (Some(part), _) => copy_snapshot(&self.files, part, &path)?,
             (None, format) => {
                 let bytes = match format {
                     Format::Rdb => empty_snapshot(now),
@@ -199,6 +202,23 @@ impl Log {
     }
 }
 
+/// Whether what is stored is what was loaded; the end of a log may have been cut since.
+fn expect_same(loaded: &[Part], stored: &[Part], folder: &Folder) -> PersistResult<()> {
+    for (index, part) in loaded.iter().enumerate() {
+        let is_same = stored.get(index).is_some_and(|now| {
+            let is_last = index + 1 == loaded.len() && part.role != Role::Snapshot;
+            now.path == part.path && (is_last || now.len == part.len)
+        });
+        if !is_same {
+            return Err(PersistError::Changed(part.path.clone()));
+        }
+    }
+    match stored.len() == loaded.len() {
+        true => Ok(()),
+        false => Err(PersistError::Changed(folder.dir.clone())),
+    }
+}
+
 /// What seals a file that ends like this.
 fn sealer(end: LogEnd) -> Sealer {
     if end.len == 0 {
@@ -211,21 +231,9 @@ fn sealer(end: LogEnd) -> Sealer {
 }
 
 /// The snapshot stays where it is, under its own name.
-fn copy_snapshot(
-    files: &Files,
-    part: &Part,
-    to: &std::path::Path,
-    end: LogEnd,
-) -> PersistResult<u64> {
-    if files
-        .len_of(&part.path)?
-        .ok_or_else(|| missing(&part.path))?
-        != end.len
-    {
-        return Err(PersistError::Changed(part.path.clone()));
-    }
+fn copy_snapshot(files: &Files, part: &Part, to: &Path) -> PersistResult<u64> {
     let len = files.copy(&part.path, to)?;
-    if len != end.len {
+    if len != part.len {
         files.discard(to);
         return Err(PersistError::Changed(part.path.clone()));
     }

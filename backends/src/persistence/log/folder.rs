@@ -76,10 +76,9 @@ impl Folder {
     pub(super) fn load(&mut self) -> PersistResult<()> {
         let found = self.files.names(&self.path)?;
         let name = names::manifest(&self.prefix);
-        self.manifest = Manifest::default();
-        self.has_manifest = found.contains(&name);
-        if self.has_manifest {
+        if found.contains(&name) {
             self.manifest = self.read(&self.at(&name))?;
+            self.has_manifest = true;
             return Ok(());
         }
         let orphan = found.into_iter().find(|name| {
@@ -88,9 +87,12 @@ impl Folder {
                 Some(Kind::Base(_) | Kind::Incr(_))
             )
         });
-        orphan.map_or(Ok(()), |name| {
-            Err(PersistError::NoManifest(self.path.clone(), name))
-        })
+        if let Some(name) = orphan {
+            return Err(PersistError::NoManifest(self.path.clone(), name));
+        }
+        self.manifest = Manifest::default();
+        self.has_manifest = false;
+        Ok(())
     }
 
     fn read(&self, path: &Path) -> PersistResult<Manifest> {

@@ -176,14 +176,27 @@ impl Stream {
 
     /// Writes what waits.
     pub(super) fn write_now(&mut self, now: Now) -> DiskResult<()> {
+        self.write_out().inspect_err(|error| {
+            let again = now.monotonic.plus(RETRY);
+            self.failed = Some((error.clone(), again));
+        })?;
+        self.failed = None;
+        self.postponed_since = None;
+        if let Some(since) = self.waits_since.take() {
+            let delay = now.monotonic.minus(since);
+            self.longest_delay = self.longest_delay.max(delay);
+        }
+        Ok(())
+    }
+
+    /// The same without a clock; a failure is the caller's.
+    pub(super) fn write_out(&mut self) -> DiskResult<()> {
         let mut at = self.ahead;
         while at < self.buffer.len() {
             match self.files.write(self.target.file, &self.buffer[at..]) {
                 Ok(taken) => at += taken,
                 Err(error) => {
                     self.take_back(at);
-                    let again = now.monotonic.plus(RETRY);
-                    self.failed = Some((error.clone(), again));
                     return Err(error);
                 }
             }
@@ -193,12 +206,6 @@ impl Stream {
         self.buffer.clear();
         self.buffer.shrink_to(ROOM_BYTES);
         self.written = self.end;
-        self.failed = None;
-        self.postponed_since = None;
-        if let Some(since) = self.waits_since.take() {
-            let delay = now.monotonic.minus(since);
-            self.longest_delay = self.longest_delay.max(delay);
-        }
         Ok(())
     }
 

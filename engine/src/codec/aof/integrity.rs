@@ -52,6 +52,12 @@ impl Sealer {
         }
     }
 
+    /// For who goes on later: the last seal's checksum, and whether nothing stands behind it.
+    #[must_use]
+    pub const fn state(&self) -> (u64, bool) {
+        (self.previous, !self.must_open)
+    }
+
     /// Notes that bytes were or will be written which no seal covers.
     pub fn skip(&mut self) {
         self.must_open = true;
