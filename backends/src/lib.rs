@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`child`] | a forked child that does a job |
 //! | [`disk`] | files, with threads for syncs and removals |
+//! | [`persistence`] | snapshots and the append-only log, and the table of who keeps what |
 //! | [`poller`] | four ways to wait for sockets, and the table of them |
 //! | [`sys`] | thin safe wrappers over system calls; the only `unsafe` of this package |
 
@@ -11,6 +12,7 @@
 
 pub mod child;
 pub mod disk;
+pub mod persistence;
 pub mod poller;
 #[expect(
     unsafe_code,

@@ -229,6 +229,8 @@ pub enum PersistError {
     Missing(PathBuf),
     /// There are files of a log and no manifest: the folder, and the name of one of them.
     NoManifest(PathBuf, String),
+    /// A file has another length than when it was loaded: its path.
+    Changed(PathBuf),
     /// There is no disk, or nothing on it is kept.
     NothingKept,
 }
@@ -257,6 +259,9 @@ impl fmt::Display for PersistError {
                  back, or move these files away to begin anew",
                 folder.display()
             ),
+            Self::Changed(path) => {
+                write!(out, "{} has changed since it was loaded", path.display())
+            }
             Self::NothingKept => out.write_str("nothing is kept on a disk here"),
         }
     }

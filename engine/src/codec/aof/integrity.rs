@@ -45,7 +45,7 @@ impl Sealer {
 
     /// For a file that ends with a seal of this checksum.
     #[must_use]
-    pub(super) fn following(previous: u64) -> Self {
+    pub fn following(previous: u64) -> Self {
         Self {
             previous,
             must_open: false,

@@ -1,0 +1,122 @@
+//! The member that keeps snapshots only, and what all members do for a snapshot.
+
+use super::files::{self, Files};
+use dovetail_engine::base::Now;
+use dovetail_engine::seam::persistence::{
+    Begin, Format, Part, PersistError, PersistResult, Persistence, Progress, Purpose, Role, Save,
+    Settings, SharedDisk, Stored,
+};
+
+/// What the row is called.
+pub(super) const NAME: &str = "rdb";
+
+/// The snapshot that is stored, if there is one.
+pub(super) fn find(files: &Files, settings: &Settings) -> PersistResult<Option<Part>> {
+    let path = settings.dir.join(&settings.snapshot);
+    let len = files.len_of(&path)?;
+    Ok(len.map(|len| Part {
+        path,
+        name: settings.snapshot.clone(),
+        role: Role::Snapshot,
+        len,
+    }))
+}
+
+/// A snapshot that begins.
+pub(super) fn save(settings: &Settings) -> Save {
+    Save {
+        purpose: Purpose::Snapshot,
+        format: Format::Rdb,
+        temporary: settings.dir.join(format!("temp-{}.rdb", settings.pid)),
+        target: settings.dir.join(&settings.snapshot),
+        sync_bytes: settings.snapshot_sync_bytes,
+    }
+}
+
+/// Removes the unfinished snapshots of dead processes.
+pub(super) fn sweep(files: &Files, settings: &Settings) {
+    files.sweep(&settings.dir, settings.pid, |name| {
+        files::pid(name.strip_prefix("temp-")?.strip_suffix(".rdb")?)
+    });
+}
+
+/// Keeps snapshots.
+#[derive(Debug)]
+pub(super) struct Rdb {
+    files: Files,
+    settings: Settings,
+}
+
+impl Rdb {
+    pub(super) fn new(disk: SharedDisk, settings: &Settings) -> Self {
+        Self {
+            files: Files::new(disk),
+            settings: settings.clone(),
+        }
+    }
+}
+
+impl Persistence for Rdb {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn keeps_log(&self) -> bool {
+        false
+    }
+
+    fn apply(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
+    }
+
+    fn stored(&mut self) -> PersistResult<Stored> {
+        Ok(Stored {
+            parts: find(&self.files, &self.settings)?.into_iter().collect(),
+            notes: Vec::new(),
+        })
+    }
+
+    fn cut(&mut self, part: &Part, len: u64) -> PersistResult<()> {
+        Ok(self.files.cut(&part.path, len)?)
+    }
+
+    fn begin(&mut self, _now: Now, _offset: u64, begin: Begin) -> PersistResult<()> {
+        // While the server runs, this process may be at a snapshot.
+        if begin != Begin::Live {
+            sweep(&self.files, &self.settings);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, _now: Now, _records: &[u8], _end: u64) {}
+
+    fn advance(&mut self, _now: Now) -> Progress {
+        Progress {
+            released: u64::MAX,
+            durable: u64::MAX,
+            ..Progress::default()
+        }
+    }
+
+    fn begin_save(&mut self, _now: Now, purpose: Purpose) -> PersistResult<Save> {
+        match purpose {
+            Purpose::Snapshot => Ok(save(&self.settings)),
+            Purpose::Base => Err(PersistError::NothingKept),
+        }
+    }
+
+    fn finish_save(&mut self, _now: Now, save: Save) -> PersistResult<()> {
+        match save.purpose {
+            Purpose::Snapshot => Ok(()),
+            Purpose::Base => Err(PersistError::NothingKept),
+        }
+    }
+
+    fn abort_save(&mut self, _now: Now, save: Save) {
+        self.files.discard(&save.temporary);
+    }
+
+    fn close(&mut self, _now: Now) -> PersistResult<()> {
+        Ok(())
+    }
+}
