@@ -170,6 +170,38 @@ pub fn offsets(log: &str) -> Vec<u64> {
         .collect()
 }
 
+/// Collects what is wrong with the rows of a table, so that one run shows all of it.
+#[derive(Debug, Default)]
+pub struct Findings {
+    rows: usize,
+    wrong: Vec<String>,
+}
+
+impl Findings {
+    /// Takes the verdict on one row.
+    pub fn row(&mut self, name: &str, verdict: Result<()>) {
+        self.rows += 1;
+        if let Err(error) = verdict {
+            self.wrong.push(format!("- {name}: {error:#}"));
+        }
+    }
+
+    /// Fails when there was something.
+    ///
+    /// # Errors
+    /// With all of it.
+    pub fn verdict(self) -> Result<()> {
+        ensure!(
+            self.wrong.is_empty(),
+            "{} of {} rows:\n{}",
+            self.wrong.len(),
+            self.rows,
+            self.wrong.join("\n")
+        );
+        Ok(())
+    }
+}
+
 fn ended_before_ready(server: &mut Server) -> Result<Option<i32>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -202,6 +234,21 @@ pub struct Held {
 
 /// All keys of all databases.
 pub type Contents = BTreeMap<(u32, Vec<u8>), Held>;
+
+/// Strings in database 0, without deadlines.
+#[must_use]
+pub fn strings(pairs: &[(&str, &str)]) -> Contents {
+    let held = |value: &str| Held {
+        kind: "string".to_owned(),
+        value: Value::bulk(value),
+        deadline: Value::Integer(-1),
+    };
+    let keyed = pairs.iter().map(|(key, value)| {
+        let key = key.as_bytes().to_vec();
+        ((0, key), held(value))
+    });
+    keyed.collect()
+}
 
 /// Reads everything a server holds. The connection is in database 0 afterwards.
 ///
@@ -303,7 +350,8 @@ pub fn ensure_same(expected: &Contents, got: &Contents) -> Result<()> {
     for key in differing.iter().take(3) {
         let show = |held: Option<&Held>| {
             held.map_or("nothing".to_owned(), |held| {
-                format!("{} {} until {}", held.kind, held.value, held.deadline)
+                let text = format!("{} {} until {}", held.kind, held.value, held.deadline);
+                text.chars().take(300).collect()
             })
         };
         let name = key.1.escape_ascii();

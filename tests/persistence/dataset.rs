@@ -189,7 +189,11 @@ pub(crate) fn change(server: &Server) -> Result<()> {
         .collect();
     run(&mut client, &words)?;
     // Redis 8 logs this as a command that only servers with deadlines of fields have.
-    if !client.say("INFO server")?.text().contains("redis_version:8.") {
+    if !client
+        .say("INFO server")?
+        .text()
+        .contains("redis_version:8.")
+    {
         run(
             &mut client,
             &[command(&["HINCRBYFLOAT", "hash", "new", "3.25"])],
@@ -214,7 +218,10 @@ fn serve_blocked(server: &Server, client: &mut Client) -> Result<()> {
     for (wait, push) in [
         ("BLPOP k:wait 0", "RPUSH k:wait a b c"),
         ("BLMOVE k:source k:target LEFT LEFT 0", "RPUSH k:source a"),
-        ("BLMPOP 0 1 k:several RIGHT COUNT 2", "RPUSH k:several a b c"),
+        (
+            "BLMPOP 0 1 k:several RIGHT COUNT 2",
+            "RPUSH k:several a b c",
+        ),
         ("BZPOPMIN k:scores 0", "ZADD k:scores 1 a 2 b"),
     ] {
         let mut waiting = server.client()?;

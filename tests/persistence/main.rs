@@ -5,3 +5,4 @@
 
 mod crossing;
 mod dataset;
+mod odd;
