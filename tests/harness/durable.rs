@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::deadline::{PATIENCE, until};
 use crate::process::{Launch, Server, TempDir, exit_code, free_port, tail};
 use crate::stage::{POLLERS, Stage, is_long};
-use crate::value::{Value, request};
+use crate::value::{Value, escape, request};
 
 /// The stage on which a case plays that needs only one: `turn` goes round the pollers that
 /// `DOVETAIL_STAGE` leaves.
@@ -116,6 +116,20 @@ pub fn refused(launch: &Launch, dir: TempDir) -> Result<Refusal> {
             Ok(refusal)
         }
     }
+}
+
+/// Ends a server in order, without a snapshot; what it has logged is whole.
+///
+/// # Errors
+/// When it doesn't end well.
+pub fn stop(mut server: Server) -> Result<TempDir> {
+    let mut client = server.client()?;
+    client.send(&["SHUTDOWN", "NOSAVE"])?;
+    let rest = client.read_to_close()?;
+    ensure!(rest.is_empty(), "SHUTDOWN: {}", escape(&rest));
+    let code = server.wait_exit()?;
+    ensure!(code == 0, "exit code {code}:\n{}", tail(&server.log()));
+    Ok(server.into_dir())
 }
 
 impl Refusal {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use dovetail_tests::durable::{
-    Contents, await_no_child, contents, ensure_same, log_folder, manifest, refused, revive,
+    Contents, await_no_child, contents, ensure_same, log_folder, manifest, refused, revive, stop,
     write_log,
 };
 use dovetail_tests::process::TempDir;
@@ -51,7 +51,7 @@ impl Shape {
         if self == Self::Rdb {
             client.expect("SAVE", "+OK\r\n")?;
         }
-        let dir = server.into_dir();
+        let dir = stop(server)?;
         self.ensure_written(dir.path())?;
         Ok((dir, expected))
     }
@@ -91,7 +91,7 @@ fn crosses(shape: Shape, from: &Launch, to: &Launch) -> Result<()> {
         client.expect("SAVE", "+OK\r\n")?;
     }
     let expected = read_all(&second)?;
-    let first = revive(&shape.apply(from.clone()), second.into_dir()).context("back again")?;
+    let first = revive(&shape.apply(from.clone()), stop(second)?).context("back again")?;
     ensure_same(&expected, &read_all(&first)?).context("back again")
 }
 
@@ -139,7 +139,7 @@ fn with_stream(option: &str) -> Result<(TempDir, Launch)> {
         )?;
         await_no_child(&mut client)?;
     }
-    Ok((server.into_dir(), launch))
+    Ok((stop(server)?, launch))
 }
 
 /// A file with a stream is not served without it: the start fails, names the key and what it is,

@@ -6,3 +6,4 @@
 mod crossing;
 mod dataset;
 mod odd;
+mod torn;

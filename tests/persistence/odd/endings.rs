@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use dovetail_tests::durable::{Findings, contents, log_folder, records, revive};
+use dovetail_tests::durable::{Findings, contents, log_folder, records, revive, stop};
 use dovetail_tests::{Stage, one_poller};
 
 use super::{BASE, Folder, HYBRID, INCR, LONE, PAIR, SNAPSHOT};
@@ -190,7 +190,7 @@ fn tears_are_mended_again_and_again(stage: &Stage) -> Result<()> {
         client.expect("INCR rounds", &format!(":{round}\r\n"))?;
         let held = contents(&mut client)?;
         ensure!(held.len() == 3, "round {round}: {} keys", held.len());
-        dir = server.into_dir();
+        dir = stop(server)?;
     }
     Ok(())
 }

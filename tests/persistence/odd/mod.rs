@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use dovetail_tests::durable::{
-    contents, ensure_same, log_folder, records, refused, revive, strings, write_log,
+    contents, ensure_same, log_folder, records, refused, revive, stop, strings, write_log,
 };
 use dovetail_tests::oracle::launch_redis7;
 use dovetail_tests::process::{TempDir, tail};
@@ -73,7 +73,7 @@ fn logging(stage: &Stage) -> Launch {
     stage.launch().option("appendonly", "yes")
 }
 
-/// Starts there: the dataset is this, goes on being written, and is all there after a kill.
+/// Starts there: the dataset is this, goes on being written, and is all there at the next start.
 fn loads(launch: &Launch, dir: TempDir, expected: &[(&str, &str)]) -> Result<(TempDir, String)> {
     let server = revive(launch, dir)?;
     let log = server.log();
@@ -82,9 +82,9 @@ fn loads(launch: &Launch, dir: TempDir, expected: &[(&str, &str)]) -> Result<(Te
     client.expect("SET added 1", "+OK\r\n")?;
     let mut expected = strings(expected);
     expected.extend(strings(&[("added", "1")]));
-    let server = revive(launch, server.into_dir()).context("the second start")?;
+    let server = revive(launch, stop(server)?).context("the second start")?;
     ensure_same(&expected, &contents(&mut server.client()?)?).context("the second start")?;
-    Ok((server.into_dir(), log))
+    Ok((stop(server)?, log))
 }
 
 /// Refuses to start there, in these words, and changes nothing.
