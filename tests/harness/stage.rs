@@ -119,9 +119,20 @@ pub fn run(
     case: impl FnOnce(&Stage) -> Result<()>,
 ) -> std::result::Result<(), Report> {
     match Stage::new(poller)? {
-        Some(stage) => Ok(case(&stage).with_context(|| format!("over {}", stage.name()))?),
+        Some(stage) => run_on(&stage, case),
         None => Ok(()),
     }
+}
+
+/// Runs a case on this stage, and says which poller that was when it fails.
+///
+/// # Errors
+/// Whatever the case says.
+pub fn run_on(
+    stage: &Stage,
+    case: impl FnOnce(&Stage) -> Result<()>,
+) -> std::result::Result<(), Report> {
+    Ok(case(stage).with_context(|| format!("over {}", stage.name()))?)
 }
 
 fn chosen() -> Result<Option<Vec<String>>> {
