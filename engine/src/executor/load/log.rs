@@ -6,7 +6,7 @@ use super::{LOADER, Loaded, Loading, Slice};
 use crate::base::Now;
 use crate::codec::aof::{Item, LogError, Reader, Tail};
 use crate::codec::rdb::Source as _;
-use crate::command::CommandId;
+use crate::command::{CmdError, CommandId};
 use crate::executor::{Engine, Runner};
 use crate::resp::{Args, OwnedArgs, ReplyBuf};
 use crate::seam::host::LogLevel;
@@ -15,6 +15,8 @@ use crate::seam::persistence::LogEnd;
 
 /// Longest part of an unknown command that is told.
 const WORD_SHOWN_MAX: usize = 64;
+/// Failing commands that are told one by one.
+const FAILURES_TOLD: u64 = 8;
 /// Replies are thrown away when there are so many bytes of them.
 const REPLY_BYTES_MAX: usize = 16 << 10;
 
@@ -120,8 +122,8 @@ impl Engine {
         }
         let lost = file.len.saturating_sub(cut);
         let line = format!(
-            "!!! Warning: short read while loading the AOF file {name}!!! It {what}: truncating it to \
-             {cut} bytes, {lost} bytes are dropped"
+            "!!! Warning: short read while loading the AOF file {name}!!! It {what}: truncating it at \
+             byte {cut}, which drops {lost} bytes"
         );
         self.host.log(LogLevel::Warning, &line);
         let done = self.persist.cut(&file, cut);
@@ -166,10 +168,11 @@ impl Runner<'_> {
                 part.queue = Some(Vec::new());
                 continue;
             }
-            if word.eq_ignore_ascii_case(b"exec") {
-                for (command, args) in part.queue.take().unwrap_or_default() {
-                    self.replay(loading, command, &args.args())
-                        .map_err(|why| format!("{name} before byte {start}: {why}"))?;
+            if word.eq_ignore_ascii_case(b"exec")
+                && let Some(queue) = part.queue.take()
+            {
+                for (command, args) in queue {
+                    self.replay(loading, command, &args.args(), start)?;
                 }
                 continue;
             }
@@ -182,25 +185,34 @@ impl Runner<'_> {
             };
             match &mut part.queue {
                 Some(queue) => queue.push((command, OwnedArgs::copy_of(&args))),
-                None => self
-                    .replay(loading, command, &args)
-                    .map_err(|why| format!("{name} at byte {start}: {why}"))?,
+                None => self.replay(loading, command, &args, start)?,
             }
         }
     }
 
-    /// Runs one command without any of the duties that it has to a client.
-    fn replay(&mut self, loading: &mut Loading, command: CommandId, args: &Args<'_>) -> Loaded<()> {
+    /// Runs one command without any of the duties that it has to a client; `at` is where it stands,
+    /// or where the EXEC does that ends its transaction.
+    fn replay(
+        &mut self,
+        loading: &mut Loading,
+        command: CommandId,
+        args: &Args<'_>,
+        at: u64,
+    ) -> Loaded<()> {
         let row = self.ctx.commands.row(command);
         loading.commands += 1;
-        if !row.spec.accepts(args.len()) {
-            loading.failed += 1;
-            return Ok(());
-        }
         self.ctx.command = command;
         self.ctx.hashed = None;
-        let result = (row.spec.run)(&mut self.ctx, args);
-        loading.failed += u64::from(result.is_err());
+        let result = if !row.spec.accepts(args.len()) {
+            Err(CmdError::Arity(row.full_name.clone()))
+        } else if row.spec.name == "exec" {
+            Err(CmdError::fixed("ERR EXEC without MULTI"))
+        } else {
+            (row.spec.run)(&mut self.ctx, args)
+        };
+        if let Err(error) = result {
+            self.note_failure(loading, args, (at, &error));
+        }
         if self.ctx.reply.buf.len() > REPLY_BYTES_MAX {
             self.ctx.reply.buf.clear(REPLY_BYTES_MAX);
         }
@@ -209,6 +221,27 @@ impl Runner<'_> {
         }
         self.settle(self.ctx.db);
         Ok(())
+    }
+
+    /// Tells of a command that has failed, which it did not when it was recorded.
+    #[cold]
+    fn note_failure(
+        &mut self,
+        loading: &mut Loading,
+        args: &Args<'_>,
+        (at, error): (u64, &CmdError),
+    ) {
+        loading.failed += 1;
+        if loading.failed > FAILURES_TOLD {
+            return;
+        }
+        let word = &args.get(0)[..args.get(0).len().min(WORD_SHOWN_MAX)];
+        let line = format!(
+            "The append only file {} has a command that fails, '{}' at byte {at}: {error}",
+            loading.parts[loading.index].name,
+            word.escape_ascii()
+        );
+        self.ctx.host.log(LogLevel::Warning, &line);
     }
 
     /// What a command of the log asks of the executor: scripts are run, all else is about clients.

@@ -48,8 +48,11 @@ fn aux_line(name: &[u8], value: &[u8], now: Now) -> Option<String> {
         }
         b"used-mem" => {
             let bytes: u64 = value.parse().ok()?;
-            let tenths = bytes / (1 << 20).max(1);
-            Some(format!("RDB memory usage when created {tenths} Mb"))
+            let hundredths = bytes.saturating_mul(100) >> 20;
+            let (whole, part) = (hundredths / 100, hundredths % 100);
+            Some(format!(
+                "RDB memory usage when created {whole}.{part:02} Mb"
+            ))
         }
         b"aof-base" if value == "1" => Some("RDB is base AOF".to_owned()),
         _ => None,
