@@ -500,6 +500,32 @@ pub fn write_log(dir: &Path, manifest: &str, files: &[(&str, &[u8])]) -> Result<
     Ok(())
 }
 
+/// A new folder with all that is in another one, but one file has these bytes. What a server says is
+/// left out.
+///
+/// # Errors
+/// Those of the disk.
+pub fn copy_with(from: &Path, file: &str, bytes: &[u8]) -> Result<TempDir> {
+    let dir = TempDir::new()?;
+    copy(from, dir.path())?;
+    fs::write(dir.path().join(file), bytes)?;
+    Ok(dir)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&target)?;
+            copy(&entry.path(), &target)?;
+        } else if entry.file_name() != "stdout.log" {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 /// Commands, each given as words parted by single spaces, as records of a log.
 #[must_use]
 pub fn records(commands: &[&str]) -> Vec<u8> {

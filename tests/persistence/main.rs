@@ -3,7 +3,9 @@
 
 #![forbid(unsafe_code)]
 
+mod corrupt;
 mod crossing;
 mod dataset;
+mod killing;
 mod odd;
 mod torn;
