@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -443,13 +444,48 @@ pub fn children(pid: u32) -> Result<Vec<u32>> {
     Ok(found)
 }
 
+/// A server's child, killed with the value if it is still there.
+#[derive(Debug)]
+pub struct Forked {
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Forked {
+    /// Kills it.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn kill(self) -> Result<()> {
+        ensure!(kill(self.pid)?, "the child {} is gone", self.pid);
+        Ok(())
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        kill(self.pid).map(drop).unwrap_or_default();
+    }
+}
+
+fn kill(pid: u32) -> Result<bool> {
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -KILL {pid}"))
+        .stderr(Stdio::null())
+        .status()
+        .context("running kill")?;
+    Ok(status.success())
+}
+
 /// Waits for the one child of a server.
 ///
 /// # Errors
 /// When there is none in time.
-pub fn await_child(server: &Server) -> Result<u32> {
+pub fn await_child(server: &Server) -> Result<Forked> {
     until("a child process", || {
-        Ok(children(server.pid())?.first().copied())
+        let pid = children(server.pid())?.first().copied();
+        Ok(pid.map(|pid| Forked { pid }))
     })
 }
 

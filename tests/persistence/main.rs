@@ -6,6 +6,7 @@
 mod corrupt;
 mod crossing;
 mod dataset;
+mod disk;
 mod killing;
 mod odd;
 mod torn;
