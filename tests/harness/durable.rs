@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -443,13 +444,48 @@ pub fn children(pid: u32) -> Result<Vec<u32>> {
     Ok(found)
 }
 
+/// A server's child, killed with the value if it is still there.
+#[derive(Debug)]
+pub struct Forked {
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Forked {
+    /// Kills it.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn kill(self) -> Result<()> {
+        ensure!(kill(self.pid)?, "the child {} is gone", self.pid);
+        Ok(())
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        kill(self.pid).map(drop).unwrap_or_default();
+    }
+}
+
+fn kill(pid: u32) -> Result<bool> {
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -KILL {pid}"))
+        .stderr(Stdio::null())
+        .status()
+        .context("running kill")?;
+    Ok(status.success())
+}
+
 /// Waits for the one child of a server.
 ///
 /// # Errors
 /// When there is none in time.
-pub fn await_child(server: &Server) -> Result<u32> {
+pub fn await_child(server: &Server) -> Result<Forked> {
     until("a child process", || {
-        Ok(children(server.pid())?.first().copied())
+        let pid = children(server.pid())?.first().copied();
+        Ok(pid.map(|pid| Forked { pid }))
     })
 }
 
@@ -496,6 +532,32 @@ pub fn write_log(dir: &Path, manifest: &str, files: &[(&str, &[u8])]) -> Result<
     fs::write(folder.join("appendonly.aof.manifest"), manifest)?;
     for (name, bytes) in files {
         fs::write(folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// A new folder with all that is in another one, but one file has these bytes. What a server says is
+/// left out.
+///
+/// # Errors
+/// Those of the disk.
+pub fn copy_with(from: &Path, file: &str, bytes: &[u8]) -> Result<TempDir> {
+    let dir = TempDir::new()?;
+    copy(from, dir.path())?;
+    fs::write(dir.path().join(file), bytes)?;
+    Ok(dir)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&target)?;
+            copy(&entry.path(), &target)?;
+        } else if entry.file_name() != "stdout.log" {
+            fs::copy(entry.path(), target)?;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 
 #![forbid(unsafe_code)]
 
+mod corrupt;
 mod crossing;
 mod dataset;
+mod disk;
+mod killing;
 mod odd;
 mod torn;

@@ -5,8 +5,8 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use dovetail_tests::durable::{
-    Contents, await_no_child, boundaries, contents, ensure_same, last_increment, log_folder,
-    revive, stop,
+    Contents, await_no_child, boundaries, contents, copy_with, ensure_same, last_increment,
+    log_folder, revive, stop,
 };
 use dovetail_tests::oracle::launch_redis7;
 use dovetail_tests::process::TempDir;
@@ -60,13 +60,16 @@ const TAIL: &[&str] = &[
 ];
 
 /// A folder with a log behind a base.
-struct Written {
-    dir: TempDir,
-    name: String,
-    log: Vec<u8>,
+pub(crate) struct Written {
+    pub(crate) dir: TempDir,
+    /// The last increment's name.
+    pub(crate) name: String,
+    /// And its bytes.
+    pub(crate) log: Vec<u8>,
 }
 
-fn write(launch: &Launch) -> Result<Written> {
+/// Writes one, in small records of all kinds.
+pub(crate) fn write(launch: &Launch) -> Result<Written> {
     let server = launch.start()?;
     let mut client = server.client()?;
     client.expect("SET base 1", "+OK\r\n")?;
@@ -98,15 +101,11 @@ fn write(launch: &Launch) -> Result<Written> {
 impl Written {
     /// A folder in which the log is `bytes`.
     fn with(&self, bytes: &[u8]) -> Result<TempDir> {
-        let (dir, from) = (TempDir::new()?, log_folder(self.dir.path()));
-        let to = log_folder(dir.path());
-        fs::create_dir(&to)?;
-        for entry in fs::read_dir(&from)? {
-            let entry = entry?;
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-        fs::write(to.join(&self.name), bytes)?;
-        Ok(dir)
+        copy_with(
+            self.dir.path(),
+            &format!("appendonlydir/{}", self.name),
+            bytes,
+        )
     }
 
     /// What a real server makes of each of these beginnings.
