@@ -16,7 +16,7 @@ pub use schedule::Due;
 
 use crate::base::{Micros, Now};
 use crate::config::{AppendFsync, Config};
-use crate::seam::disk::Open;
+use crate::seam::disk::{DiskError, Open};
 use crate::seam::host::ChildFacts;
 use crate::seam::persistence::{
     Begin, Format, Fsync, NULL, Part, PersistResult, Persistence, PersistenceEntry, Progress,
@@ -320,13 +320,13 @@ impl Persist {
     /// What writers are told who are refused.
     #[must_use]
     pub fn refusal(&self) -> String {
+        let text = |error: &DiskError, more: &str| {
+            let (reason, op, path) = (error.fault.reason(), error.fault.op, error.path.display());
+            format!("MISCONF Errors writing to the AOF file: {reason} ({op} of {path}{more})")
+        };
         match &self.progress.trouble {
-            Some(Trouble::Write(error)) => {
-                format!("MISCONF Errors writing to the AOF file: {error}")
-            }
-            Some(Trouble::Sync(error)) => format!(
-                "MISCONF Errors writing to the AOF file: {error}; the log is being written anew"
-            ),
+            Some(Trouble::Write(error)) => text(error, ""),
+            Some(Trouble::Sync(error)) => text(error, "; the log is being written anew"),
             None => "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to \
                      persist to disk. Commands that may modify the data set are disabled, because this \
                      instance is configured to report errors during writes if RDB snapshotting fails \
