@@ -43,6 +43,8 @@ struct Life {
     kept: u64,
     /// Whether nothing counts yet but that.
     is_live: bool,
+    /// Which life this is.
+    what: String,
 }
 
 impl Life {
@@ -55,6 +57,7 @@ impl Life {
             rig,
             kept: 0,
             is_live: false,
+            what: format!("{} {seed}", entry.name),
         }
     }
 
@@ -155,22 +158,28 @@ impl Life {
         rig.number_at(offset).max(self.kept)
     }
 
-    /// Ends this life; what is found must be right. The next one has begun.
-    fn crash(&mut self, crash: Crash, trust: Trust) -> Result<(), PersistError> {
-        let (floor, most) = (self.floor(crash), self.rig.number);
+    /// Ends this life; what is found must be right. Says whether it can be gone on with.
+    fn crash(&mut self, crash: Crash, trust: Trust) -> bool {
+        let (floor, most) = (self.floor(crash), self.rig.number.max(self.kept));
         match crash {
             Crash::Process => self.rig.sim().crash_process(),
             Crash::Power => self.rig.sim().crash_power(),
         }
         self.rig.next_life();
-        let parts = self.rig.member.stored()?.parts;
-        let found = self.rig.read(&parts, trust).number;
-        assert!(found >= floor, "{found} of {floor} that were promised");
-        assert!(found <= most, "{found} of {most} there ever were");
+        let parts = self.rig.member.stored().unwrap().parts;
+        let found = self.rig.read(&parts, trust);
+        let (found, is_damaged) = (found.number, found.is_damaged);
+        let what = &self.what;
+        assert!(
+            found >= floor,
+            "{found} of {floor} that were promised: {what}"
+        );
+        assert!(found <= most, "{found} of {most} there ever were: {what}");
         self.kept = found;
         self.is_live = false;
+        self.rig.begin_feed(found);
         self.rig.next_life();
-        Ok(())
+        !is_damaged
     }
 }
 
@@ -191,12 +200,13 @@ fn die_twice(entry: &'static PersistenceEntry, before: Before, last: u64, seed: 
         settings.keeps_history = seed.is_multiple_of(16);
     });
     life.plant(before);
+    life.what = format!("{} {before:?} {last} {seed}", entry.name);
     let calls = life.rig.sim().tally().calls;
     life.rig.sim().die_at(Some(calls + last));
     let lived = life.live();
     let is_over = !life.rig.sim().is_dead();
     assert!(!is_over || lived.is_ok(), "{lived:?}");
-    life.crash(crash, Trust::Whole).unwrap();
+    life.crash(crash, Trust::Whole);
 
     // Its recovery dies as well.
     let calls = life.rig.sim().tally().calls;
@@ -205,13 +215,13 @@ fn die_twice(entry: &'static PersistenceEntry, before: Before, last: u64, seed: 
         life.rig.append(1);
         life.step();
     }
-    life.crash(crash, Trust::Whole).unwrap();
+    life.crash(crash, Trust::Whole);
 
     life.begin().unwrap();
     life.rig.append(3);
     life.rig.member.close(life.rig.now).unwrap();
     let number = life.rig.number;
-    life.crash(Crash::Power, Trust::Whole).unwrap();
+    life.crash(Crash::Power, Trust::Whole);
     assert_eq!(life.kept, number);
     is_over
 }
@@ -234,23 +244,26 @@ fn whatever_call_is_the_last_everything_promised_is_there() {
     }
 }
 
-/// A life of many mishaps; false if what was left of it is refused.
+/// Lives of many mishaps; false if what was left of one is refused.
 fn struggle(entry: &'static PersistenceEntry, seed: u64) -> bool {
     let mut rng = Rng::new(seed);
     let (fsync, _) = settings_of(seed);
     let mut life = Life::new(entry, seed);
     let has_bad_syncs = rng.below(2) == 0;
     let tears = [Tear::Prefix, Tear::Zeros, Tear::Garbage];
-    life.rig.sim().set_tears(&tears);
+    let tears = if rng.below(2) == 0 {
+        &tears
+    } else {
+        &tears[..1]
+    };
+    life.rig.sim().set_tears(tears);
     life.rig.apply(|settings| {
         settings.fsync = fsync;
         settings.checksums = true;
         settings.timestamps = seed.is_multiple_of(5);
     });
     for _ in 0..4 {
-        if life.begin().is_err() {
-            return false;
-        }
+        life.begin().unwrap();
         let calls = [
             Call::Open,
             Call::Write,
@@ -287,14 +300,14 @@ fn struggle(entry: &'static PersistenceEntry, seed: u64) -> bool {
             0 => Crash::Process,
             _ => Crash::Power,
         };
-        let trust = match crash {
-            Crash::Process => Trust::Whole,
-            Crash::Power => Trust::Damaged,
+        let trust = if crash == Crash::Power && (has_bad_syncs || tears.len() > 1) {
+            Trust::Damaged
+        } else {
+            Trust::Whole
         };
-        life.crash(crash, trust).unwrap();
-        if crash == Crash::Power && has_bad_syncs {
-            // What has been lost may not be at the end: that is for an operator.
-            return true;
+        if !life.crash(crash, trust) {
+            // That is for an operator.
+            return false;
         }
     }
     true
@@ -304,6 +317,6 @@ fn struggle(entry: &'static PersistenceEntry, seed: u64) -> bool {
 fn mishaps_of_all_kinds_take_nothing_that_was_promised() {
     for entry in logs() {
         let ended = (0..400).filter(|seed| struggle(entry, *seed)).count();
-        assert!(ended > 350, "{ended} of 400 lives");
+        assert!(ended > 300, "{ended} of 400 can go on");
     }
 }

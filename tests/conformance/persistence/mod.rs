@@ -27,6 +27,8 @@ trait Place {
     fn disk(&mut self) -> SharedDisk;
     /// Lets background jobs go on a little.
     fn breathe(&self);
+    /// The bytes of a file.
+    fn contents(&self, path: &Path) -> Vec<u8>;
 }
 
 /// The machine's own files.
@@ -50,6 +52,10 @@ impl Place for Real {
 
     fn breathe(&self) {
         std::thread::yield_now();
+    }
+
+    fn contents(&self, path: &Path) -> Vec<u8> {
+        std::fs::read(path).unwrap()
     }
 }
 
@@ -84,6 +90,10 @@ impl Place for Simulated {
 
     fn breathe(&self) {
         self.0.tick();
+    }
+
+    fn contents(&self, path: &Path) -> Vec<u8> {
+        self.0.peek(path).unwrap()
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub(super) end: LogEnd,
     /// The length that it should be cut to.
     pub(super) cut: Option<u64>,
+    /// Whether something was lost that is not at the end.
+    pub(super) is_damaged: bool,
     /// Seals in all files.
     pub(super) seals: u64,
     /// Times in all files.
@@ -141,7 +143,7 @@ impl<P: Place> Rig<P> {
     }
 
     /// The dataset is there, and the feed begins behind it.
-    fn begin_feed(&mut self, number: u64) {
+    pub(super) fn begin_feed(&mut self, number: u64) {
         self.number = number;
         self.ends = vec![FEED_BEGIN; usize::try_from(number).unwrap() + 1];
         (self.released, self.durable) = (FEED_BEGIN, FEED_BEGIN);
@@ -246,13 +248,8 @@ impl<P: Place> Rig<P> {
         disk.sync_folder(folder.parent().unwrap()).unwrap();
     }
 
-    pub(super) fn contents(&mut self, path: &Path) -> Vec<u8> {
-        let disk = &mut *self.disk.borrow_mut();
-        let file = disk.open(path, Open::Read).unwrap();
-        let mut bytes = vec![0; usize::try_from(disk.len(file).unwrap()).unwrap()];
-        assert_eq!(disk.read(file, 0, &mut bytes), Ok(bytes.len()));
-        disk.close(file);
-        bytes
+    pub(super) fn contents(&self, path: &Path) -> Vec<u8> {
+        self.place.contents(path)
     }
 
     pub(super) fn names(&mut self, folder: &Path) -> Vec<String> {
@@ -279,7 +276,7 @@ impl<P: Place> Rig<P> {
         }
     }
 
-    pub(super) fn manifest(&mut self) -> String {
+    pub(super) fn manifest(&self) -> String {
         let path = self.log_path(&format!("{LOG}.manifest"));
         String::from_utf8(self.contents(&path)).unwrap()
     }
@@ -300,7 +297,7 @@ impl<P: Place> Rig<P> {
         self.read(&parts, Trust::Whole)
     }
 
-    pub(super) fn read(&mut self, parts: &[Part], trust: Trust) -> Found {
+    pub(super) fn read(&self, parts: &[Part], trust: Trust) -> Found {
         let mut found = Found::default();
         for (index, part) in parts.iter().enumerate() {
             let bytes = self.contents(&part.path);
@@ -321,6 +318,7 @@ impl<P: Place> Rig<P> {
                     "{} is torn and not the last",
                     part.name
                 );
+                found.is_damaged |= !is_last;
                 break;
             }
         }
@@ -346,6 +344,7 @@ fn read_log(found: &mut Found, bytes: &[u8], part: &Part, trust: Trust) -> bool 
                 Ok(None) => break,
                 Err(error) => {
                     assert_eq!(trust, Trust::Damaged, "{}: {error}", part.name);
+                    found.is_damaged = true;
                     return false;
                 }
             };
@@ -370,6 +369,7 @@ fn read_log(found: &mut Found, bytes: &[u8], part: &Part, trust: Trust) -> bool 
         Ok(tail) => tail,
         Err(error) => {
             assert_eq!(trust, Trust::Damaged, "{}: {error}", part.name);
+            found.is_damaged = true;
             return false;
         }
     };
