@@ -1,4 +1,4 @@
-//! Do all members of a seam keep its contract? One suite for pollers and one for disks, over every
+//! Do all members of a seam keep its contract? A suite each for pollers, disks and persistence, over every
 //! member and the simulated one.
 
 #![forbid(unsafe_code)]
@@ -7,6 +7,7 @@
 mod cases;
 mod disk;
 mod isolated;
+mod persistence;
 mod rig;
 mod stage;
 mod switching;

@@ -10,7 +10,7 @@ use dovetail_engine::codec::aof::{Listed, Manifest, Sealer};
 use dovetail_engine::codec::rdb::{Compression, Options, Summing, Writer};
 use dovetail_engine::seam::disk::Open;
 use dovetail_engine::seam::persistence::{
-    Format, Fsync, LogEnd, Part, PersistError, PersistResult, Role, Stored,
+    Format, LogEnd, Part, PersistError, PersistResult, Role, Stored,
 };
 use std::path::Path;
 
@@ -74,12 +74,11 @@ impl Log {
 
     /// Goes on behind a log.
     fn resume(&mut self, offset: u64, end: LogEnd, parts: &[Part]) -> PersistResult<Running> {
+        self.folder.make()?;
         let increments = parts.iter().filter(|part| part.role == Role::Increment);
-        if self.settings.fsync != Fsync::No {
-            // A process that was killed may have written what is nowhere but in memory.
-            for part in increments.clone() {
-                self.files.sync_file(&part.path)?;
-            }
+        // What a process that was killed has written may be nowhere but in memory.
+        for part in increments.clone() {
+            self.files.sync_file(&part.path)?;
         }
         let mut manifest = self.folder.manifest.clone();
         let mut older: Vec<(u64, u64)> = manifest

@@ -161,10 +161,12 @@ impl Folder {
         Ok(Some(old))
     }
 
-    /// Makes the folder for good.
-    pub(super) fn make(&self) -> PersistResult<()> {
+    /// Makes the folder, if there is none, and all names for good: a process that was killed may have
+    /// left some that are not.
+    pub(super) fn make(&self) -> DiskResult<()> {
         self.files.make_folder(&self.path)?;
-        Ok(self.files.sync_folder(&self.dir)?)
+        self.files.sync_folder(&self.dir)?;
+        self.sync_names()
     }
 
     /// Makes the names in it durable.

@@ -107,6 +107,11 @@ impl Faults {
         }
     }
 
+    pub(super) fn forgive(&mut self) -> bool {
+        self.chances.clear();
+        !std::mem::take(&mut self.rules).is_empty()
+    }
+
     /// What becomes of the call with this number of all.
     pub(super) fn judge(&mut self, call: Call, number: u64, rng: &mut Rng) -> Verdict {
         if self.is_dead {

@@ -152,6 +152,12 @@ impl SimDisk {
         self.0.borrow_mut().faults.fail_often(call, of_256, errno);
     }
 
+    /// Lets nothing fail any more; says whether an `nth` call was still to come.
+    #[must_use]
+    pub fn forgive(&self) -> bool {
+        self.0.borrow_mut().faults.forgive()
+    }
+
     /// Ends the machine's life at call number `call` (see [`Tally::calls`]): a write is made in
     /// part, other calls by chance, and none after it does anything, until a crash. `None` is never.
     pub fn die_at(&self, call: Option<u64>) {
