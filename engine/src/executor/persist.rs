@@ -30,7 +30,10 @@ impl Engine {
             return;
         }
         hand_over(&mut self.feed, &mut self.persist, now);
-        self.persist.advance(now, &self.config);
+        let news = self.persist.advance(now, &self.config);
+        if let Some(line) = news {
+            self.host.log(LogLevel::Warning, &line);
+        }
         let durable = self.persist.progress().durable;
         self.blocked.release_durable(durable);
     }

@@ -283,10 +283,29 @@ impl Persist {
         self.store.append(now, records, end);
     }
 
-    /// Moves on what is under way.
-    pub fn advance(&mut self, now: Now, config: &Config) {
-        self.progress = self.store.advance(now);
+    /// Moves on what is under way. Returns a line for the log when the log's trouble has begun,
+    /// changed or ended.
+    pub fn advance(&mut self, now: Now, config: &Config) -> Option<String> {
+        let next = self.store.advance(now);
+        let before = std::mem::replace(&mut self.progress, next).trouble;
         self.set_gate(config);
+        if before.is_none() && self.progress.trouble.is_none() {
+            return None;
+        }
+        self.news(before.as_ref())
+    }
+
+    #[cold]
+    fn news(&self, before: Option<&Trouble>) -> Option<String> {
+        match &self.progress.trouble {
+            now if now.as_ref() == before => None,
+            Some(Trouble::Write(error)) => Some(format!("Error writing to the AOF file: {error}")),
+            Some(Trouble::Sync(error)) => Some(format!(
+                "Error syncing the AOF file: {error}. What it has may be lost with the power, so it is \
+                 left behind and the log is written anew"
+            )),
+            None => Some("AOF write error looks solved. The server can write again.".to_owned()),
+        }
     }
 
     /// Takes over what is configured now, except whether there is a log.

@@ -245,7 +245,9 @@ impl Persist {
             }
             self.note(purpose, world.now, facts.cow_bytes[1]);
         }
-        self.advance(world.now, world.config);
+        if let Some(line) = self.advance(world.now, world.config) {
+            world.log(LogLevel::Warning, &line);
+        }
     }
 
     fn note(&mut self, purpose: Purpose, now: Now, cow_bytes: u64) {

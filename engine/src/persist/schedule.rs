@@ -77,7 +77,7 @@ impl Persist {
             .saturating_sub(self.snapshots.last_good_unix_secs);
         points
             .iter()
-            .find(|point| unsaved >= u64::from(point.changes) && age > u64::from(point.seconds))
+            .find(|point| unsaved >= u64::from(point.changes) && age > point.seconds)
             .cloned()
     }
 
