@@ -1,6 +1,7 @@
 //! The member that keeps snapshots only, and what all members do for a snapshot.
 
 use super::files::{self, Files};
+use super::log;
 use dovetail_engine::base::Now;
 use dovetail_engine::seam::persistence::{
     Begin, Format, Part, PersistError, PersistResult, Persistence, Progress, Purpose, Role, Save,
@@ -70,9 +71,20 @@ impl Persistence for Rdb {
     }
 
     fn stored(&mut self) -> PersistResult<Stored> {
+        let snapshot = find(&self.files, &self.settings)?;
+        let mut notes = Vec::new();
+        if snapshot.is_none()
+            && let Some(manifest) = log::manifest_of(&self.files, &self.settings)?
+        {
+            notes.push(format!(
+                "There is an append-only log, {}, which is not loaded because appendonly is no; the \
+                 dataset is empty",
+                manifest.display()
+            ));
+        }
         Ok(Stored {
-            parts: find(&self.files, &self.settings)?.into_iter().collect(),
-            notes: Vec::new(),
+            parts: snapshot.into_iter().collect(),
+            notes,
         })
     }
 

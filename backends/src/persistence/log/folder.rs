@@ -81,13 +81,10 @@ impl Folder {
             self.has_manifest = true;
             return Ok(());
         }
-        let orphan = found.into_iter().find(|name| {
-            matches!(
-                names::part(&self.prefix, name),
-                Some(Kind::Base(_) | Kind::Incr(_))
-            )
-        });
-        if let Some(name) = orphan {
+        let orphans = found
+            .into_iter()
+            .filter(|name| is_data(names::part(&self.prefix, name)));
+        if let Some(name) = orphans.min() {
             return Err(PersistError::NoManifest(self.path.clone(), name));
         }
         self.manifest = Manifest::default();
@@ -251,8 +248,9 @@ impl Folder {
         drop(self.commit(manifest));
     }
 
-    /// Removes what the manifest does not list: unfinished files, and those that have been replaced
-    /// unless they are to stay.
+    /// Removes what a process that was killed has left: unfinished files, and those that have been
+    /// replaced unless they are to stay. Whatever else the manifest does not list may be somebody's
+    /// data, and stays.
     pub(super) fn sweep(&self, keeps_history: bool) {
         let base = self.manifest.base.as_ref().map_or(0, |file| file.seq);
         let incr = self.manifest.incrs.last().map_or(0, |file| file.seq);
@@ -262,19 +260,24 @@ impl Folder {
             .chain(&self.manifest.history)
             .map(|file| file.name.as_str())
             .collect();
+        let is_empty = |name: &str| matches!(self.files.len_of(&self.at(name)), Ok(Some(0)));
         for name in self.files.names(&self.path).unwrap_or_default() {
-            let is_old = match names::part(&self.prefix, &name) {
-                Some(Kind::Base(seq)) => seq < base,
-                Some(Kind::Incr(seq)) => seq < incr,
+            let part = names::part(&self.prefix, &name);
+            let is_left = match part {
+                // At once: the name will be used again.
                 Some(Kind::Temporary) => {
-                    // At once: the name will be used again.
                     self.files.discard(&self.at(&name));
                     continue;
                 }
-                Some(Kind::Manifest) | None => continue,
+                _ if listed.contains(&name.as_str()) => false,
+                // A log that has not begun has nothing.
+                _ if !self.has_log() => is_data(part),
+                Some(Kind::Base(seq)) => seq == base + 1 || (seq < base && !keeps_history),
+                Some(Kind::Incr(seq)) if seq < incr => !keeps_history,
+                Some(Kind::Incr(_)) => is_empty(&name),
+                Some(Kind::Manifest) | None => false,
             };
-            let stays = listed.contains(&name.as_str()) || is_old && keeps_history;
-            if !stays {
+            if is_left {
                 self.files.start_removal(&self.at(&name));
             }
         }
@@ -289,4 +292,20 @@ impl Folder {
             files::pid(rest.strip_prefix("bg-").unwrap_or(rest))
         });
     }
+}
+
+/// Whether a file of this kind holds a part of a dataset.
+const fn is_data(part: Option<Kind>) -> bool {
+    matches!(part, Some(Kind::Base(_) | Kind::Incr(_)))
+}
+
+/// The manifest of the log that `settings` describe, if there is one.
+pub(in super::super) fn manifest_of(
+    files: &Files,
+    settings: &Settings,
+) -> DiskResult<Option<PathBuf>> {
+    let folder = settings.dir.join(&settings.log_folder);
+    let name = names::manifest(&settings.log);
+    let is_there = files.names(&folder)?.contains(&name);
+    Ok(is_there.then(|| folder.join(name)))
 }

@@ -24,6 +24,7 @@ use dovetail_engine::seam::persistence::{
     Settings, Stored, Trouble,
 };
 use folder::Folder;
+pub(super) use folder::manifest_of;
 use saves::PendingBase;
 use stream::Stream;
 
