@@ -229,6 +229,9 @@ pub enum PersistError {
     Missing(PathBuf),
     /// There are files of a log and no manifest: the folder, and the name of one of them.
     NoManifest(PathBuf, String),
+    /// A file has fewer bytes than when the log went on in the next one: its path, and how many it
+    /// had.
+    Short(PathBuf, u64),
     /// A file has another length than when it was loaded: its path.
     Changed(PathBuf),
     /// There is no disk, or nothing on it is kept.
@@ -258,6 +261,11 @@ impl fmt::Display for PersistError {
                 "{} has files of an append-only log ({name}) and no manifest; put the manifest \
                  back, or move these files away to begin anew",
                 folder.display()
+            ),
+            Self::Short(path, bytes) => write!(
+                out,
+                "{} has lost its end: it had {bytes} bytes when the log went on behind it",
+                path.display()
             ),
             Self::Changed(path) => {
                 write!(out, "{} has changed since it was loaded", path.display())

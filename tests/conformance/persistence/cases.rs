@@ -222,8 +222,11 @@ pub(super) fn a_base_replaces_what_is_before_it<P: Place>(rig: &mut Rig<P>) {
     let number = rig.number;
     rig.append(2);
     let (first, second) = (rig.base(1), rig.base(2));
+    let len = rig
+        .contents(&rig.log_path(&format!("{LOG}.1.incr.aof")))
+        .len();
     let during = format!(
-        "file {first} seq 1 type b\nfile {LOG}.1.incr.aof seq 1 type i\n\
+        "file {first} seq 1 type b\nfile {LOG}.1.incr.aof seq 1 type i bytes {len}\n\
          file {LOG}.2.incr.aof seq 2 type i\n"
     );
     assert_eq!(rig.manifest(), during);

@@ -166,7 +166,11 @@ impl Life {
             Crash::Power => self.rig.sim().crash_power(),
         }
         self.rig.next_life();
-        let parts = self.rig.member.stored().unwrap().parts;
+        let parts = match self.rig.member.stored() {
+            Ok(stored) => stored.parts,
+            Err(PersistError::Short(..)) if trust == Trust::Damaged => return false,
+            Err(error) => panic!("{error}: {}", self.what),
+        };
         let found = self.rig.read(&parts, trust);
         let (found, is_damaged) = (found.number, found.is_damaged);
         let what = &self.what;
@@ -308,6 +312,10 @@ fn struggle(entry: &'static PersistenceEntry, seed: u64) -> bool {
         if !life.crash(crash, trust) {
             // That is for an operator.
             return false;
+        }
+        if has_bad_syncs && crash == Crash::Process {
+            // The system has forgotten what it could not write; the next process cannot know.
+            return true;
         }
     }
     true

@@ -91,6 +91,7 @@ impl Log {
             Some(last) => {
                 // It is going to end somewhere else.
                 last.end_offset = None;
+                last.bytes = None;
                 (last.clone(), Open::Append)
             }
             None => {

@@ -115,6 +115,9 @@ impl Folder {
         all.map(|(file, role)| {
             let path = self.at(&file.name);
             match self.files.len_of(&path)? {
+                Some(len) if file.bytes.is_some_and(|bytes| len < bytes) => {
+                    Err(PersistError::Short(path, file.bytes.unwrap_or_default()))
+                }
                 Some(len) => Ok(Part {
                     path,
                     name: file.name.clone(),

@@ -69,6 +69,10 @@ impl Log {
         // any more.
         running.stream.sync_now();
         let mut manifest = self.folder.manifest.clone();
+        if let Some(last) = manifest.incrs.last_mut() {
+            // If that has failed and power is lost, what is missing is noticed.
+            last.bytes = Some(running.stream.len());
+        }
         manifest.incrs.push(listed);
         let synced = self.folder.sync_names().map_err(Unlisted::Before);
         let doubt = match synced.and_then(|()| self.folder.commit(manifest)) {
@@ -86,7 +90,7 @@ impl Log {
         running.stream.go_on(file, path);
         if let Some(error) = doubt {
             // Without power the new increment may be forgotten, until a later manifest is safe.
-            running.stream.syncs.fail(generation, error);
+            running.stream.syncs.doubt(generation, error);
         }
         Ok(())
     }
@@ -147,7 +151,7 @@ impl Log {
                 // Both manifests can be found without power; their files are there.
                 let error = error.error();
                 let generation = running.stream.target.generation;
-                running.stream.syncs.fail(generation, error.clone());
+                running.stream.syncs.doubt(generation, error.clone());
                 Err(error.into())
             }
         }

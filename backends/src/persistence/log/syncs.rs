@@ -39,6 +39,8 @@ struct Asked {
 struct Failure {
     /// The latest of which something may be lost.
     generation: u64,
+    /// The latest of which it is what a file contains, and not its name.
+    file: Option<u64>,
     error: DiskError,
 }
 
@@ -86,8 +88,8 @@ impl Syncs {
 
     /// Whether a file of this generation may have lost something: it is not synced again.
     pub(super) fn has_failed(&self, generation: u64) -> bool {
-        let failure = self.failure.as_ref();
-        failure.is_some_and(|failure| failure.generation >= generation)
+        let failed = self.failure.as_ref().and_then(|failure| failure.file);
+        failed.is_some_and(|failed| failed >= generation)
     }
 
     /// Since when the present file is under a sync.
@@ -148,12 +150,22 @@ impl Syncs {
         self.retired.push(target);
     }
 
-    /// Something may be lost of files up to this generation.
-    pub(super) fn fail(&mut self, generation: u64, error: DiskError) {
-        match &mut self.failure {
-            Some(failure) => failure.generation = failure.generation.max(generation),
-            None => self.failure = Some(Failure { generation, error }),
+    /// A sync of this generation's file has failed.
+    fn fail(&mut self, generation: u64, error: DiskError) {
+        self.doubt(generation, error);
+        if let Some(failure) = &mut self.failure {
+            failure.file = failure.file.max(Some(generation));
         }
+    }
+
+    /// Files up to this generation may be forgotten when power is lost.
+    pub(super) fn doubt(&mut self, generation: u64, error: DiskError) {
+        let failure = self.failure.get_or_insert(Failure {
+            generation,
+            file: None,
+            error,
+        });
+        failure.generation = failure.generation.max(generation);
     }
 
     /// Takes the ends of syncs.
@@ -196,9 +208,8 @@ impl Syncs {
         self.retired.retain(|file| file.generation >= generation);
         self.synced = self.synced.max(offset);
         self.marked = self.marked.max(offset);
-        if !self.has_failed(generation) {
-            self.failure = None;
-        }
+        self.failure
+            .take_if(|failure| failure.generation < generation);
         self.settle();
     }
 

@@ -1,11 +1,12 @@
 //! The manifest: which files an append-only log consists of, in which order.
 //!
 //! Shape: a line a file, of pairs of words: `file NAME seq NUMBER type b|h|i`, and with some
-//! servers the offsets of the feed at which an increment begins and ends.
+//! servers the offsets of the feed at which an increment begins and ends; ours says how many bytes an
+//! increment has that is not the last.
 //! Source: the behaviour of Redis 7.0 to 8.0 and Valkey 9, whose words the errors are.
 
 use super::names::{self, BaseFormat, Part};
-use crate::base::number::parse_i64;
+use crate::base::number::{parse_i64, parse_u64};
 use crate::config::text;
 use crate::resp::words;
 use std::fmt;
@@ -29,6 +30,9 @@ pub struct Listed {
     pub start_offset: Option<i64>,
     /// Offset of the feed at its end.
     pub end_offset: Option<i64>,
+    /// How many bytes it had when the log went on in the next file; a pair of our own, which other
+    /// servers skip.
+    pub bytes: Option<u64>,
 }
 
 impl Listed {
@@ -40,6 +44,7 @@ impl Listed {
             seq,
             start_offset: None,
             end_offset: None,
+            bytes: None,
         }
     }
 }
@@ -268,6 +273,8 @@ fn parse_line(line: &[u8]) -> Result<(Listed, Kind), ManifestFlaw> {
             listed.start_offset = Some(parse_i64(value).ok_or(ManifestFlaw::Format)?);
         } else if key.eq_ignore_ascii_case(b"endoffset") {
             listed.end_offset = Some(parse_i64(value).ok_or(ManifestFlaw::Format)?);
+        } else if key.eq_ignore_ascii_case(b"bytes") {
+            listed.bytes = Some(parse_u64(value).ok_or(ManifestFlaw::Format)?);
         }
     }
     match kind {
@@ -306,6 +313,9 @@ fn write_line(out: &mut Vec<u8>, file: &Listed, kind: char) {
         if let Some(offset) = offset {
             out.extend_from_slice(format!(" {key} {offset}").as_bytes());
         }
+    }
+    if let Some(bytes) = file.bytes {
+        out.extend_from_slice(format!(" bytes {bytes}").as_bytes());
     }
     out.push(b'\n');
 }
