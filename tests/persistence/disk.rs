@@ -24,7 +24,7 @@ const CANNOT_SAVE: &str = "MISCONF NAME is configured to save RDB snapshots, but
     error.";
 
 /// A value that nothing makes shorter.
-fn noise(seed: u64, length: usize) -> String {
+pub(crate) fn noise(seed: u64, length: usize) -> String {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut text = String::new();
     while text.len() < length {

@@ -9,4 +9,5 @@ mod dataset;
 mod disk;
 mod killing;
 mod odd;
+mod ruling;
 mod torn;
