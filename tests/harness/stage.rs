@@ -89,6 +89,25 @@ pub fn subject() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The program `dovetail-check` that was built with the subject: the one named by `DOVETAIL_CHECK`,
+/// or the one beside the program named by `DOVETAIL_SERVER`.
+///
+/// # Errors
+/// When there is none.
+pub fn checker() -> Result<PathBuf> {
+    let path = match env::var_os("DOVETAIL_CHECK") {
+        Some(path) => PathBuf::from(path),
+        None => subject()?.with_file_name("dovetail-check"),
+    };
+    if !path.is_file() {
+        bail!(
+            "{} is no file: the package dovetail-server builds it; DOVETAIL_CHECK names another",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
 /// True when the environment asks for the long runs.
 #[must_use]
 pub fn is_long() -> bool {

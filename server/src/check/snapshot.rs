@@ -340,3 +340,29 @@ pub(crate) fn is_sum_right(mut pieces: Pieces) -> io::Result<Option<bool>> {
     }
     Ok((stored != 0).then(|| stored == crc.value()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_librarys_name_stands_in_its_first_line() {
+        let name = |source: &[u8]| library_name(source).text;
+        assert_eq!(*name(b"#!lua name=mine\nname=other"), *b"mine");
+        assert_eq!(*name(b"#!lua  engine=x name=a"), *b"a");
+        assert_eq!(*name(b"return 1\nname=x"), *b"(without a name)");
+    }
+
+    #[test]
+    fn every_known_kind_has_a_type() {
+        for kind in (0..=u8::MAX).filter(|kind| kinds::is_known(*kind)) {
+            assert_ne!(type_name(kind), "unknown", "{kind}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_kept() {
+        let shown = Shown::of(&[b'x'; 1000]);
+        assert_eq!((shown.text.len(), shown.len), (SHOWN_BYTES, 1000));
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::report::Unreadable;
 use dovetail_engine::codec::rdb::Source;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::time::Instant;
@@ -29,12 +29,12 @@ impl Pieces {
     /// Opens a regular file.
     pub(crate) fn open(path: &Path) -> Result<Self, Unreadable> {
         let failed = |error| Unreadable::Io("open", error);
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
+        // To open a pipe would be to wait for whoever writes to it.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(Unreadable::NoFile);
         }
-        let len = metadata.len();
+        let file = File::open(path).map_err(failed)?;
+        let len = file.metadata().map_err(failed)?.len();
         let mut file = file.take(len);
         let mut head = Vec::new();
         let read = file.by_ref().take(HEAD_BYTES).read_to_end(&mut head);
