@@ -210,7 +210,8 @@ fn look_at_snapshot(
         snapshot::read(pieces, asked.top).map_err(reading)?;
     let end = snapshot.end;
     let is_base = snapshot.is_base();
-    report.snapshot = Some(snapshot);
+    let is_none = matches!(&rest, Err(error) if error.fault == Fault::NoSnapshot);
+    report.snapshot = (!is_none).then_some(snapshot);
     let mut pieces = match rest {
         Ok(pieces) => pieces,
         Err(error) => return not_a_snapshot(report, error),

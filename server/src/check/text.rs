@@ -309,10 +309,12 @@ fn commands_table(names: &Tally<Vec<u8>>) -> Table {
 /// A text as it can stand among words: quoted if need be, and not all of a long one.
 pub(crate) fn word(text: &[u8], len: usize) -> String {
     let start = &text[..text.len().min(WORD_BYTES)];
+    if len > 0 && start.is_empty() {
+        return format!("... ({})", plural(len as u64, "byte"));
+    }
     let mut out = String::from_utf8_lossy(&word_text(start)).into_owned();
     if len > start.len() {
-        // Nobody sees it as the end.
-        let _infallible = write!(out, "... ({} bytes)", grouped(len as u64));
+        let _infallible = write!(out, "... ({})", plural(len as u64, "byte"));
     }
     out
 }
@@ -455,6 +457,8 @@ mod tests {
     #[test]
     fn words_are_quoted_and_cut() {
         assert_eq!(word(b"plain", 5), "plain");
+        assert_eq!(word(b"", 0), "\"\"");
+        assert_eq!(word(b"", 1), "... (1 byte)");
         assert_eq!(word(b"a b\n", 4), "\"a b\\n\"");
         let long = word(&[b'x'; 100], 1000);
         assert_eq!(long, format!("{}... (1,000 bytes)", "x".repeat(48)));
