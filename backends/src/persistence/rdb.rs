@@ -4,8 +4,8 @@ use super::files::{self, Files};
 use super::log;
 use dovetail_engine::base::Now;
 use dovetail_engine::seam::persistence::{
-    Begin, Format, Part, PersistError, PersistResult, Persistence, Progress, Purpose, Role, Save,
-    Settings, SharedDisk, Stored,
+    Begin, Format, Part, PersistResult, Persistence, Progress, Purpose, Role, Save, Settings,
+    SharedDisk, Stored,
 };
 
 /// What the row is called.
@@ -54,6 +54,10 @@ impl Rdb {
             files: Files::new(disk),
             settings: settings.clone(),
         }
+    }
+
+    fn folder(&self) -> log::Folder {
+        log::Folder::new(self.files.clone(), &self.settings)
     }
 }
 
@@ -113,19 +117,24 @@ impl Persistence for Rdb {
     fn begin_save(&mut self, _now: Now, purpose: Purpose) -> PersistResult<Save> {
         match purpose {
             Purpose::Snapshot => Ok(save(&self.settings)),
-            Purpose::Base => Err(PersistError::NothingKept),
+            // Of a log that is to be found when it is switched on.
+            Purpose::Base => Ok(self.folder().base_save(&self.settings)),
         }
     }
 
     fn finish_save(&mut self, _now: Now, save: Save) -> PersistResult<()> {
+        let keeps_history = self.settings.keeps_history;
         match save.purpose {
             Purpose::Snapshot => Ok(()),
-            Purpose::Base => Err(PersistError::NothingKept),
+            Purpose::Base => self.folder().take_base(&save, keeps_history),
         }
     }
 
     fn abort_save(&mut self, _now: Now, save: Save) {
         self.files.discard(&save.temporary);
+        if save.purpose == Purpose::Base {
+            self.files.discard(&save.target);
+        }
     }
 
     fn close(&mut self, _now: Now) -> PersistResult<()> {

@@ -26,7 +26,12 @@ impl Engine {
                 self.feed.removed(db, &key);
             }
         }
-        if self.loading.is_some() || !self.persist.keeps_log() {
+        if self.loading.is_some() {
+            return;
+        }
+        if !self.persist.keeps_log() {
+            // Who has waited for the log waits for nothing any more.
+            self.blocked.release_durable(u64::MAX);
             return;
         }
         hand_over(&mut self.feed, &mut self.persist, now);

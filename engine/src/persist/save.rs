@@ -235,13 +235,18 @@ impl Persist {
             }
             self.fail(purpose, why);
         } else {
-            world.log(LogLevel::Notice, &format!("{what} terminated with success"));
-            match purpose {
-                Purpose::Snapshot => self.saved_changes = changes,
-                Purpose::Base => world.log(
-                    LogLevel::Notice,
-                    "Background AOF rewrite finished successfully",
-                ),
+            if purpose == Purpose::Snapshot {
+                self.saved_changes = changes;
+                world.log(LogLevel::Notice, "DB saved on disk");
+            }
+            let megabytes = facts.cow_bytes[1] >> 20;
+            let line = format!("{what}: {megabytes} MB of memory used by copy-on-write");
+            world.log(LogLevel::Notice, &line);
+            let line = format!("{what} terminated with success");
+            world.log(LogLevel::Notice, &line);
+            if purpose == Purpose::Base {
+                let line = "Background AOF rewrite finished successfully";
+                world.log(LogLevel::Notice, line);
             }
             self.note(purpose, world.now, facts.cow_bytes[1]);
         }

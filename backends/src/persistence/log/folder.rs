@@ -10,7 +10,7 @@ use dovetail_engine::codec::aof::names::{self, BaseFormat, Part as Kind};
 use dovetail_engine::codec::aof::{Listed, Manifest};
 use dovetail_engine::seam::disk::{DiskError, DiskResult};
 use dovetail_engine::seam::persistence::{
-    Format, Part, PersistError, PersistResult, Role, Settings,
+    Format, Part, PersistError, PersistResult, Purpose, Role, Save, Settings,
 };
 use std::path::{Path, PathBuf};
 
@@ -37,9 +37,16 @@ impl Unlisted {
     }
 }
 
+/// A base that has its name, and is not yet listed.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) listed: Listed,
+    pub(super) len: u64,
+}
+
 /// The folder.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(in super::super) struct Folder {
     files: Files,
     /// The folder it is in.
     pub(super) dir: PathBuf,
@@ -51,7 +58,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) fn new(files: Files, settings: &Settings) -> Self {
+    pub(in super::super) fn new(files: Files, settings: &Settings) -> Self {
         Self {
             files,
             dir: settings.dir.clone(),
@@ -217,6 +224,62 @@ impl Folder {
         };
         let listed = self.manifest.next_base(&self.prefix, format);
         self.unused(listed, |seq| names::base(&self.prefix, seq, format))
+    }
+
+    /// A base that begins to be written.
+    pub(in super::super) fn base_save(&self, settings: &Settings) -> Save {
+        let pid = settings.pid;
+        Save {
+            purpose: Purpose::Base,
+            format: settings.base_format,
+            temporary: self.dir.join(names::rewrite_temporary(pid)),
+            target: self.dir.join(names::rewrite_done(pid)),
+            sync_bytes: settings.base_sync_bytes,
+        }
+    }
+
+    /// Gives a base that has been written its name for good. If that fails, it is gone.
+    pub(super) fn place_base(&mut self, save: &Save) -> PersistResult<Placed> {
+        let placed = self.try_to_place(save);
+        placed.inspect_err(|_| self.files.discard(&save.target))
+    }
+
+    fn try_to_place(&mut self, save: &Save) -> PersistResult<Placed> {
+        let Some(len) = self.files.len_of(&save.target)? else {
+            return Err(PersistError::Missing(save.target.clone()));
+        };
+        self.announce()?;
+        let listed = self.next_base(save.format)?;
+        let path = self.at(&listed.name);
+        self.files.rename(&save.target, &path)?;
+        let synced = self.sync_names();
+        synced
+            .and_then(|()| self.files.sync_folder(&self.dir))
+            .inspect_err(|_| self.files.discard(&path))?;
+        Ok(Placed { listed, len })
+    }
+
+    /// Makes a base that has been written a log of its own: of a server that keeps none.
+    pub(in super::super) fn take_base(
+        &mut self,
+        save: &Save,
+        keeps_history: bool,
+    ) -> PersistResult<()> {
+        self.load()?;
+        self.make()?;
+        let base = self.place_base(save)?;
+        let path = self.at(&base.listed.name);
+        let mut manifest = self.manifest.clone();
+        manifest.replace_base(base.listed, u64::MAX);
+        match self.commit(manifest) {
+            Ok(()) => self.drop_history(keeps_history),
+            Err(Unlisted::Before(error)) => {
+                self.files.discard(&path);
+                return Err(error.into());
+            }
+            Err(Unlisted::After(error)) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Counts on past what is there unlisted: it may be on its way to be removed.

@@ -23,8 +23,7 @@ use dovetail_engine::seam::persistence::{
     Begin, Format, Fsync, Part, PersistError, PersistResult, Persistence, Progress, Purpose, Save,
     Settings, Stored, Trouble,
 };
-use folder::Folder;
-pub(super) use folder::manifest_of;
+pub(super) use folder::{Folder, manifest_of};
 use saves::PendingBase;
 use stream::Stream;
 

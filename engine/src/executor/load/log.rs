@@ -75,7 +75,7 @@ impl Engine {
         let mut runner = self.lend(now, LOADER, &mut replies);
         loop {
             let commands = loading.commands;
-            runner.replay_some(&name, loading, part)?;
+            runner.replay_some(&name, loading, part, until)?;
             pause(runner.ctx.host, delay_us, loading.commands - commands);
             if part.offset() >= until {
                 return Ok(Slice::More);
@@ -153,9 +153,15 @@ fn bad(name: &str, error: &LogError) -> String {
 }
 
 impl Runner<'_> {
-    /// Runs what of the log is there.
-    fn replay_some(&mut self, name: &str, loading: &mut Loading, part: &mut LogPart) -> Loaded<()> {
-        loop {
+    /// Runs what of the log is there, as far as offset `until`.
+    fn replay_some(
+        &mut self,
+        name: &str,
+        loading: &mut Loading,
+        part: &mut LogPart,
+        until: u64,
+    ) -> Loaded<()> {
+        while part.offset() < until {
             let item = part.reader.item().map_err(|error| bad(name, &error))?;
             let Some(item) = item else {
                 return Ok(());
@@ -188,6 +194,7 @@ impl Runner<'_> {
                 None => self.replay(loading, command, &args, start)?,
             }
         }
+        Ok(())
     }
 
     /// Runs one command without any of the duties that it has to a client; `at` is where it stands,

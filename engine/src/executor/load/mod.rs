@@ -178,7 +178,11 @@ impl Engine {
                 true => rdb::Verify::Yes,
                 false => rdb::Verify::No,
             },
-            batch: snapshot::KEYS_PER_BATCH,
+            batch: match self.config.lab.key_load_delay_us {
+                0 => snapshot::KEYS_PER_BATCH,
+                // So that others are heard between two pauses.
+                _ => 1,
+            },
         }
     }
 
