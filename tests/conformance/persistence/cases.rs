@@ -13,8 +13,6 @@ pub(super) fn the_row_has_the_members_name<P: Place>(rig: &mut Rig<P>) {
         rig.start(Trust::Whole).unwrap();
         let progress = rig.advance();
         assert_eq!((progress.released, progress.durable), (u64::MAX, u64::MAX));
-        let refused = rig.member.begin_save(rig.now, Purpose::Base);
-        assert_eq!(refused, Err(PersistError::NothingKept));
         return;
     }
     rig.apply(|settings| settings.base_format = Format::Commands);
