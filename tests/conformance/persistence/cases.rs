@@ -4,7 +4,7 @@ use super::Place;
 use super::rig::{FOLDER, LOG, PID, Rig, SNAPSHOT, Trust, whole};
 use dovetail_engine::base::Micros;
 use dovetail_engine::seam::disk::Open;
-use dovetail_engine::seam::persistence::{Format, Fsync, Part, PersistError, Purpose, Role};
+use dovetail_engine::seam::persistence::{Format, Fsync, Part, Purpose, Role};
 
 pub(super) fn the_row_has_the_members_name<P: Place>(rig: &mut Rig<P>) {
     assert_eq!(rig.member.name(), rig.entry.name);
