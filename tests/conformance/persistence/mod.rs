@@ -135,6 +135,8 @@ macro_rules! conforms {
                 storing::files_without_a_manifest_are_refused,
                 storing::a_broken_manifest_is_refused,
                 storing::a_missing_file_is_refused,
+                storing::a_file_that_has_lost_its_end_is_refused,
+                storing::what_was_about_to_begin_is_begun_anew,
                 storing::a_torn_end_is_cut_and_goes_on,
                 storing::a_file_that_has_changed_is_refused,
                 storing::a_manifest_without_increments_gets_one,

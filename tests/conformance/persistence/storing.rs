@@ -194,6 +194,39 @@ pub(super) fn a_missing_file_is_refused<P: Place>(rig: &mut Rig<P>) {
     assert_eq!(rig.member.stored(), Err(PersistError::Missing(path)));
 }
 
+pub(super) fn a_file_that_has_lost_its_end_is_refused<P: Place>(rig: &mut Rig<P>) {
+    rig.start(Trust::Whole).unwrap();
+    rig.append(3);
+    let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+    rig.member.abort_save(rig.now, save);
+    rig.append(1);
+    let path = rig.log_path(&incr(1));
+    let len = rig.contents(&path).len() as u64;
+    // All of it at once, so that no record is torn.
+    rig.plant(&path, &records(1..=2));
+    rig.next_life();
+    assert_eq!(rig.member.stored(), Err(PersistError::Short(path, len)));
+}
+
+/// A process that dies before it has begun leaves what it was about to begin with.
+pub(super) fn what_was_about_to_begin_is_begun_anew<P: Place>(rig: &mut Rig<P>) {
+    let snapshot = rig.path(SNAPSHOT);
+    rig.plant(&snapshot, &whole(Format::Rdb, 4));
+    let files = [
+        (manifest_name(), b"# A comment.\n".to_vec()),
+        (format!("{LOG}.1.base.rdb"), b"REDIS0".to_vec()),
+        (incr(1), Vec::new()),
+    ];
+    for (name, bytes) in files {
+        let path = rig.log_path(&name);
+        rig.plant(&path, &bytes);
+    }
+    rig.start(Trust::Whole).unwrap();
+    assert_eq!(rig.number, 4);
+    rig.append(1);
+    assert_eq!(rig.restart(), 5);
+}
+
 pub(super) fn a_torn_end_is_cut_and_goes_on<P: Place>(rig: &mut Rig<P>) {
     for checksums in [false, true] {
         rig.apply(|settings| settings.checksums = checksums);
