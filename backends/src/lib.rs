@@ -2,6 +2,7 @@
 //!
 //! | folder | what it holds |
 //! | --- | --- |
+//! | [`child`] | a forked child that does a job |
 //! | [`disk`] | files, with threads for syncs and removals |
 //! | [`persistence`] | snapshots and the append-only log, and the table of who keeps what |
 //! | [`poller`] | four ways to wait for sockets, and the table of them |
@@ -9,6 +10,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod child;
 pub mod disk;
 pub mod persistence;
 pub mod poller;

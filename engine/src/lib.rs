@@ -11,6 +11,7 @@
 //! | 2 | [`seam`], [`value`]; above them [`codec`] |
 //! | 3 | [`keyspace`] |
 //! | 4 | [`conn`], [`pubsub`], [`script`], [`observe`] |
+//! | 4.5 | [`persist`] |
 //! | 5 | [`command`] |
 //! | 6 | [`commands`] |
 //! | 7 | [`executor`] |
@@ -26,6 +27,7 @@ pub mod conn;
 pub mod executor;
 pub mod keyspace;
 pub mod observe;
+pub mod persist;
 pub mod pubsub;
 pub mod resp;
 pub mod script;

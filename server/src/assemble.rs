@@ -3,7 +3,11 @@
 use crate::front::Front;
 use crate::host::{Around, Notices, ServerHost};
 use crate::log::Log;
+use crate::supervisor::Supervisor;
 use anyhow::{Result, anyhow};
+use dovetail_backends::child::Child;
+use dovetail_backends::disk::SystemDisk;
+use dovetail_backends::persistence::MEMBERS;
 use dovetail_backends::poller::choose::Chosen;
 use dovetail_backends::poller::{POLLERS, Sockets, choose, run_machine};
 use dovetail_backends::sys::eventfd::Bell;
@@ -36,8 +40,8 @@ pub(crate) struct Settings {
     pub(crate) log: Rc<Log>,
     /// Who asks for its end.
     pub(crate) notices: Notices,
-    /// `no`, `systemd` or `upstart`.
-    pub(crate) supervised: &'static str,
+    /// Who is told when clients are served.
+    pub(crate) supervisor: Option<Supervisor>,
 }
 
 /// A server that is put together, its doors open, and not yet running.
@@ -62,14 +66,17 @@ impl Assembly {
             config_file,
             log,
             notices,
-            supervised,
+            supervisor,
         } = settings;
         let chosen = choose(config.network.poller.word())
             .map_err(|why| anyhow!("Can't set the poller up: {why}"))?;
         let sockets = Sockets::new()?;
         let front = Rc::new(RefCell::new(Front::open(&config, &log)?));
         let pages = Rc::new(MappedPages::new());
+        let supervised = supervisor.as_ref().map_or("no", Supervisor::word);
         let identity = identity(config_file.as_ref(), supervised)?;
+        let disk = SystemDisk::new();
+        disk.bell().set(sockets.bell());
         let host = ServerHost {
             log: Rc::clone(&log),
             front: Rc::clone(&front),
@@ -77,6 +84,8 @@ impl Assembly {
             notices,
             config_file,
             applied: config.clone(),
+            child: Child::default(),
+            supervisor,
         };
         let expected = config.limits.maxclients.min(EXPECTED_CONNECTIONS_MAX);
         let parts = Parts {
@@ -85,6 +94,8 @@ impl Assembly {
             pages,
             host: Box::new(host),
             identity,
+            disk: Rc::new(RefCell::new(disk)),
+            persistence: MEMBERS,
             stopwatch: clock::stopwatch,
         };
         let engine = Engine::new(parts).map_err(|reason| anyhow!(reason))?;
@@ -122,7 +133,8 @@ impl Assembly {
     /// Serves until the engine is finished, and removes what must not stay.
     ///
     /// # Errors
-    /// When the poller can no longer wait, or a live switch has lost the sockets.
+    /// When the poller can no longer wait, a live switch has lost the sockets, or what is stored
+    /// cannot be loaded.
     pub(crate) fn run(self) -> Result<()> {
         let Self {
             mut engine,
@@ -133,7 +145,11 @@ impl Assembly {
         } = self;
         let ended = run_machine(chosen.entry, sockets, expected, &mut engine, &mut around);
         around.front.borrow().remove_files()?;
-        Ok(ended?)
+        ended?;
+        match engine.failure() {
+            Some(why) => Err(anyhow!("{why}")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use crate::config_file;
 use crate::front::Front;
 use crate::log::Log;
 use crate::process;
+use crate::supervisor::{self, Supervisor};
+use dovetail_backends::child::Child;
 use dovetail_backends::poller::select::Select;
 use dovetail_backends::poller::{Door, choose};
 use dovetail_backends::sys::memory::MappedPages;
@@ -12,7 +14,9 @@ use dovetail_backends::sys::select::LIMIT;
 use dovetail_backends::sys::{alloc, clock, signal};
 use dovetail_engine::base::{ListenerId, Micros, Now};
 use dovetail_engine::config::Config;
-use dovetail_engine::seam::host::{Host, LogLevel, Notice, ProcessFacts, Refusal, Surroundings};
+use dovetail_engine::seam::host::{
+    ChildEnd, ChildFacts, Host, Job, LogLevel, Notice, ProcessFacts, Refusal, Surroundings,
+};
 use dovetail_engine::seam::poller::{Fault, Poller as _};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -50,6 +54,10 @@ pub(crate) struct ServerHost {
     pub(crate) config_file: Option<PathBuf>,
     /// The configuration that the process acts by.
     pub(crate) applied: Config,
+    /// The child process, if there is one.
+    pub(crate) child: Child,
+    /// Who is told when clients are served.
+    pub(crate) supervisor: Option<Supervisor>,
 }
 
 impl ServerHost {
@@ -215,6 +223,32 @@ impl Host for ServerHost {
 
     fn allocator_report(&mut self) -> String {
         alloc::report()
+    }
+
+    fn ready(&mut self, config: &Config) {
+        if !self.front.borrow().addresses().is_empty() {
+            let line = "Ready to accept connections tcp";
+            self.log.line(LogLevel::Notice, line);
+        }
+        if !config.network.unixsocket.is_empty() {
+            let line = "Ready to accept connections unix";
+            self.log.line(LogLevel::Notice, line);
+        }
+        if let Some(supervisor) = &self.supervisor {
+            supervisor::tell(&self.log, supervisor.ready());
+        }
+    }
+
+    fn fork(&mut self, job: &mut Job<'_>) -> Result<(u64, u32), Refusal> {
+        self.child.start(job)
+    }
+
+    fn child(&mut self) -> (ChildFacts, Option<ChildEnd>) {
+        self.child.look()
+    }
+
+    fn kill_child(&mut self) {
+        self.child.kill();
     }
 
     fn crash(&mut self, how: &str) {

@@ -100,7 +100,7 @@ fn live(config: Config, flag: Arc<AtomicBool>, tell: &mpsc::Sender<Opened>) -> R
         config_file: None,
         log,
         notices: Notices::Flag(flag),
-        supervised: "no",
+        supervisor: None,
     })?;
     let opened = Opened {
         addresses: assembly.addresses(),
@@ -115,7 +115,9 @@ fn live(config: Config, flag: Arc<AtomicBool>, tell: &mpsc::Sender<Opened>) -> R
 mod tests {
     use super::*;
     use dovetail_backends::poller::POLLERS;
-    use dovetail_engine::config::{Addresses, Choice as _, LogLevel, PollerChoice, Text};
+    use dovetail_engine::config::{
+        Addresses, Choice as _, LogLevel, PollerChoice, SavePoints, Text,
+    };
     use std::io::{Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
 
@@ -125,6 +127,7 @@ mod tests {
         config.network.port = free.local_addr().unwrap().port();
         config.network.bind = Addresses(vec![Text::from("127.0.0.1")]);
         config.logging.loglevel = LogLevel::Nothing;
+        config.persistence.save = SavePoints(Vec::new());
         let at = PollerChoice::WORDS
             .iter()
             .position(|word| *word == poller)

@@ -7,7 +7,7 @@ use crate::host::Notices;
 use crate::log::{Log, Role};
 use crate::panic;
 use crate::process::{self, PidFile};
-use crate::supervisor::{Environment, Supervisor};
+use crate::supervisor::{self, Environment, Supervisor};
 use anyhow::{Context as _, Result, anyhow};
 use dovetail_backends::sys::{process as system, signal};
 use dovetail_engine::config::{Config, REDIS_VERSION};
@@ -143,7 +143,7 @@ fn run(prepared: Prepared) -> Result<()> {
         config_file,
         log: Rc::clone(&log),
         notices: Notices::Signals { interrupted: false },
-        supervised: supervisor.word(),
+        supervisor: Some(supervisor.clone()),
     })?;
     if assembly.is_deaf() {
         return Err(anyhow!("Configured to not listen anywhere, exiting."));
@@ -153,22 +153,9 @@ fn run(prepared: Prepared) -> Result<()> {
     introduce(&config, &log);
     log.line(LogLevel::Notice, "Server initialized");
     log.line(LogLevel::Notice, &assembly.poller_line());
-    welcome(&config, &assembly, &log);
-    tell(&log, supervisor.ready());
     let ended = assembly.run();
-    tell(&log, supervisor.stopping());
+    supervisor::tell(&log, supervisor.stopping());
     ended
-}
-
-/// A supervisor that does not hear is worth a line and no more.
-fn tell(log: &Log, heard: io::Result<()>) {
-    if let Err(error) = heard {
-        let why = reason(&error);
-        log.line(
-            LogLevel::Warning,
-            &format!("The supervisor can't be told: {why}"),
-        );
-    }
 }
 
 /// Says who is running, and what of the configuration somebody should know.
@@ -207,15 +194,6 @@ fn logo(port: u16, pid: u32) -> String {
          /______\\        /______\\     PID: {pid}\n\n",
         usize::BITS
     )
-}
-
-fn welcome(config: &Config, assembly: &Assembly, log: &Log) {
-    if !assembly.addresses().is_empty() {
-        log.line(LogLevel::Notice, "Ready to accept connections tcp");
-    }
-    if !config.network.unixsocket.is_empty() {
-        log.line(LogLevel::Notice, "Ready to accept connections unix");
-    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,11 @@
 //! a leading `@` stands for the zero byte of an abstract address. upstart's `expect stop`: the
 //! process stops itself when it is ready.
 
+use crate::config_file::reason;
+use crate::log::Log;
 use dovetail_backends::sys::signal;
 use dovetail_engine::config::Supervision;
+use dovetail_engine::seam::host::LogLevel;
 use std::ffi::OsString;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -103,6 +106,17 @@ impl Supervisor {
             Self::Systemd(socket) => notify(socket, b"STOPPING=1\n"),
             Self::Nobody | Self::Upstart => Ok(()),
         }
+    }
+}
+
+/// A supervisor that has not `heard` is worth a line and no more.
+pub(crate) fn tell(log: &Log, heard: io::Result<()>) {
+    if let Err(error) = heard {
+        let why = reason(&error);
+        log.line(
+            LogLevel::Warning,
+            &format!("The supervisor can't be told: {why}"),
+        );
     }
 }
 

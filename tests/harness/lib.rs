@@ -10,6 +10,7 @@ pub mod compare;
 pub mod deadline;
 pub mod differences;
 pub mod duel;
+pub mod durable;
 pub mod generate;
 pub mod oracle;
 pub mod process;

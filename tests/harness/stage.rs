@@ -89,6 +89,25 @@ pub fn subject() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The program `dovetail-check` that was built with the subject: the one named by `DOVETAIL_CHECK`,
+/// or the one beside the program named by `DOVETAIL_SERVER`.
+///
+/// # Errors
+/// When there is none.
+pub fn checker() -> Result<PathBuf> {
+    let path = match env::var_os("DOVETAIL_CHECK") {
+        Some(path) => PathBuf::from(path),
+        None => subject()?.with_file_name("dovetail-check"),
+    };
+    if !path.is_file() {
+        bail!(
+            "{} is no file: the package dovetail-server builds it; DOVETAIL_CHECK names another",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
 /// True when the environment asks for the long runs.
 #[must_use]
 pub fn is_long() -> bool {
@@ -119,9 +138,20 @@ pub fn run(
     case: impl FnOnce(&Stage) -> Result<()>,
 ) -> std::result::Result<(), Report> {
     match Stage::new(poller)? {
-        Some(stage) => Ok(case(&stage).with_context(|| format!("over {}", stage.name()))?),
+        Some(stage) => run_on(&stage, case),
         None => Ok(()),
     }
+}
+
+/// Runs a case on this stage, and says which poller that was when it fails.
+///
+/// # Errors
+/// Whatever the case says.
+pub fn run_on(
+    stage: &Stage,
+    case: impl FnOnce(&Stage) -> Result<()>,
+) -> std::result::Result<(), Report> {
+    Ok(case(stage).with_context(|| format!("over {}", stage.name()))?)
 }
 
 fn chosen() -> Result<Option<Vec<String>>> {

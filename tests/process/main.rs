@@ -1,8 +1,9 @@
 //! The binary as an operator meets it: options, files, signals, many clients, bad clients, and the
-//! change of pollers under load.
+//! change of pollers under load; and `dovetail-check`.
 
 #![forbid(unsafe_code)]
 
+mod checking;
 mod crowd;
 mod files;
 mod listening;

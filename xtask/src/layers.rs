@@ -170,6 +170,8 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     layer("observe", 40, &["bytes"]),
     layer("cluster", 40, &["bytes"]),
+    // The dataset on disk, as commands and the executor see it.
+    layer("persist", 45, &["bytes"]),
     // What a command is, what each command does, and what sees everything.
     layer("command", 50, &["bytes", "memchr"]),
     layer(

@@ -1,10 +1,11 @@
 //! The member that keeps snapshots only, and what all members do for a snapshot.
 
 use super::files::{self, Files};
+use super::log;
 use dovetail_engine::base::Now;
 use dovetail_engine::seam::persistence::{
-    Begin, Format, Part, PersistError, PersistResult, Persistence, Progress, Purpose, Role, Save,
-    Settings, SharedDisk, Stored,
+    Begin, Format, Part, PersistResult, Persistence, Progress, Purpose, Role, Save, Settings,
+    SharedDisk, Stored,
 };
 
 /// What the row is called.
@@ -54,6 +55,10 @@ impl Rdb {
             settings: settings.clone(),
         }
     }
+
+    fn folder(&self) -> log::Folder {
+        log::Folder::new(self.files.clone(), &self.settings)
+    }
 }
 
 impl Persistence for Rdb {
@@ -70,9 +75,20 @@ impl Persistence for Rdb {
     }
 
     fn stored(&mut self) -> PersistResult<Stored> {
+        let snapshot = find(&self.files, &self.settings)?;
+        let mut notes = Vec::new();
+        if snapshot.is_none()
+            && let Some(manifest) = log::manifest_of(&self.files, &self.settings)?
+        {
+            notes.push(format!(
+                "There is an append-only log, {}, which is not loaded because appendonly is no; the \
+                 dataset is empty",
+                manifest.display()
+            ));
+        }
         Ok(Stored {
-            parts: find(&self.files, &self.settings)?.into_iter().collect(),
-            notes: Vec::new(),
+            parts: snapshot.into_iter().collect(),
+            notes,
         })
     }
 
@@ -101,19 +117,24 @@ impl Persistence for Rdb {
     fn begin_save(&mut self, _now: Now, purpose: Purpose) -> PersistResult<Save> {
         match purpose {
             Purpose::Snapshot => Ok(save(&self.settings)),
-            Purpose::Base => Err(PersistError::NothingKept),
+            // Of a log that is to be found when it is switched on.
+            Purpose::Base => Ok(self.folder().base_save(&self.settings)),
         }
     }
 
     fn finish_save(&mut self, _now: Now, save: Save) -> PersistResult<()> {
+        let keeps_history = self.settings.keeps_history;
         match save.purpose {
             Purpose::Snapshot => Ok(()),
-            Purpose::Base => Err(PersistError::NothingKept),
+            Purpose::Base => self.folder().take_base(&save, keeps_history),
         }
     }
 
     fn abort_save(&mut self, _now: Now, save: Save) {
         self.files.discard(&save.temporary);
+        if save.purpose == Purpose::Base {
+            self.files.discard(&save.target);
+        }
     }
 
     fn close(&mut self, _now: Now) -> PersistResult<()> {

@@ -67,6 +67,16 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Fault> {
     checked_len("write", unsafe { libc::write(fd.as_raw_fd(), at, len) })
 }
 
+/// Reads what there is next, from a pipe.
+///
+/// # Errors
+/// See read(2).
+pub fn read(fd: BorrowedFd<'_>, into: &mut [u8]) -> Result<usize, Fault> {
+    let (at, len) = (into.as_mut_ptr().cast(), into.len());
+    // SAFETY: pointer and length describe `into`, which outlives the call.
+    checked_len("read", unsafe { libc::read(fd.as_raw_fd(), at, len) })
+}
+
 /// Reads from offset `from` what the system gives at once; 0 is the end.
 ///
 /// # Errors

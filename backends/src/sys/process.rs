@@ -1,8 +1,9 @@
 //! The process itself: limits, usage, identity, becoming a daemon.
 
-use super::{checked, last_fault};
+use super::{Fd, checked, last_fault};
 use dovetail_engine::seam::poller::Fault;
 use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 
 /// Whose processor time is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +192,76 @@ pub fn fork() -> Result<Forked, Fault> {
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: takes no pointers and does not return.
     unsafe { libc::_exit(code) }
+}
+
+/// Has the calling thread run only when less polite ones of the system leave time: so many steps down.
+pub fn be_polite(steps: i32) {
+    // SAFETY: takes no pointers; going down is never refused.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, steps) };
+}
+
+/// Has the kernel kill this process when the thread ends that has made it.
+pub fn end_with_parent() {
+    let signal = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
+    // SAFETY: takes no pointers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) };
+}
+
+/// Closes every descriptor behind standard error except `kept`: for a forked child, which must not
+/// hold its parent's doors and clients open. Kernels before 5.9 cannot, and leave them.
+pub fn close_others(kept: BorrowedFd<'_>) {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    let first = libc::STDERR_FILENO.unsigned_abs() + 1;
+    let ranges = [(first, kept.saturating_sub(1)), (kept + 1, u32::MAX)];
+    for (from, to) in ranges.into_iter().filter(|(from, to)| from <= to) {
+        // SAFETY: takes no pointers; whoever owned these descriptors is not run any more.
+        unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
+    }
+}
+
+/// A pipe: what is read from, which does not wait, and what is written to.
+///
+/// # Errors
+/// When descriptors have run out.
+pub fn pipe() -> Result<(Fd, Fd), Fault> {
+    let mut ends = [0; 2];
+    let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+    // SAFETY: the pointer is to two writable integers that outlive the call.
+    checked("pipe2", unsafe { libc::pipe2(ends.as_mut_ptr(), flags) })?;
+    // SAFETY: the descriptor has just been made and nobody else owns it.
+    let read = unsafe { Fd::from_raw_fd(ends[0]) };
+    // SAFETY: as above.
+    let write = unsafe { Fd::from_raw_fd(ends[1]) };
+    Ok((read, write))
+}
+
+/// Bytes of this process's memory that it shares with nobody and has changed; 0 when /proc is not
+/// there.
+#[must_use]
+pub fn private_dirty_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Private_Dirty:"));
+    let kilobytes =
+        line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+/// Waits until child `pid` has ended.
+///
+/// # Errors
+/// When it is no child of this process.
+pub fn wait_for(pid: u32) -> Result<(), Fault> {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to a writable integer that outlives the call.
+        let done = unsafe { libc::waitpid(signed(pid), &raw mut status, 0) };
+        match checked("waitpid", done) {
+            Err(fault) if super::interrupted(fault) => {}
+            done => return done.map(drop),
+        }
+    }
 }
 
 /// How a child has ended.

@@ -268,7 +268,7 @@ pub(crate) fn encode(args: &[&str], out: &mut Vec<u8>) {
 }
 
 /// The value of one field in the text of `INFO`.
-fn info_field<'a>(text: &'a str, field: &str) -> Option<&'a str> {
+pub(crate) fn info_field<'a>(text: &'a str, field: &str) -> Option<&'a str> {
     text.lines()
         .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
         .map(str::trim)

@@ -5,4 +5,5 @@ pub(crate) mod generator;
 pub(crate) mod keys;
 pub(crate) mod replies;
 pub(crate) mod request;
+pub(crate) mod steady;
 pub(crate) mod workload;

@@ -1,7 +1,8 @@
 //! The CPU time and the sleeps of a process, from its accounts in `/proc`.
 //!
 //! Units: nanoseconds of run time over all threads from `schedstat`, which is exact whenever the
-//! threads sleep; the split in user and system comes from the 10 ms ticks of `stat`.
+//! threads sleep; the split in user and system comes from the 10 ms ticks of `stat`, and so does
+//! what children have used that have ended.
 //! Not here: interrupts. Without `CONFIG_IRQ_TIME_ACCOUNTING` the kernel bills the receive path of
 //! loopback to whoever sends, for every server alike.
 
@@ -9,6 +10,9 @@ use std::fs;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+
+/// A tick of the accounts in `/proc`: a hundred of them are a second on every Linux.
+const TICK_NS: u64 = 10_000_000;
 
 /// What a process has consumed since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +69,17 @@ impl CpuAccount {
             self.user_ticks as f64 / all as f64
         }
     }
+}
+
+/// Nanoseconds that the children of process `pid` have run which have ended and been waited for, in
+/// steps of 10 ms.
+///
+/// # Errors
+/// If the process is gone.
+pub(crate) fn children_ns(pid: u32) -> io::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (user, system) = children_ticks(&stat)?;
+    Ok((user + system) * TICK_NS)
 }
 
 /// The run time of one thread, read again and again through one open file.
@@ -138,8 +153,18 @@ fn run_time(schedstat: &str) -> io::Result<u64> {
 
 /// User and system ticks: fields 14 and 15, counted after the name, which may hold anything.
 fn ticks(stat: &str) -> io::Result<(u64, u64)> {
+    pair(stat, 14)
+}
+
+/// The same of children that have ended: fields 16 and 17.
+fn children_ticks(stat: &str) -> io::Result<(u64, u64)> {
+    pair(stat, 16)
+}
+
+/// Two fields of `stat`, of which the third is the first behind the name.
+fn pair(stat: &str, first: usize) -> io::Result<(u64, u64)> {
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let mut fields = after_name.split_whitespace().skip(11);
+    let mut fields = after_name.split_whitespace().skip(first - 3);
     let mut next = || fields.next().and_then(|text| text.parse().ok());
     let (Some(user), Some(system)) = (next(), next()) else {
         return Err(io::Error::other("stat has no times"));
@@ -153,8 +178,9 @@ mod tests {
 
     #[test]
     fn ticks_are_found_behind_a_wicked_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 31 41 0 0 20 0 1 0 12 0 0";
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 31 41 5 6 20 0 1 0 12 0 0";
         assert_eq!(ticks(stat).unwrap(), (31, 41));
+        assert_eq!(children_ticks(stat).unwrap(), (5, 6));
         assert!(ticks("7 (x) S 1").is_err());
     }
 
@@ -173,6 +199,7 @@ mod tests {
         let before = CpuAccount::read(pid).unwrap();
         let after = CpuAccount::read(pid).unwrap();
         assert!(after.run_ns >= before.run_ns);
+        assert!(children_ns(pid).is_ok());
         assert!(RunTime::of_busiest_thread(pid).unwrap().read().is_ok());
     }
 

@@ -44,29 +44,42 @@ impl Counter {
     /// # Errors
     /// If it cannot be attached.
     pub(crate) fn attach(self, pid: u32, scratch: &Path) -> Result<Counting> {
-        let report = scratch.join("syscalls");
-        let pid_text = pid.to_string();
-        let mut command = match self {
+        self.attach_with(pid, scratch, &self.options(&[]))
+    }
+
+    /// Starts counting only the calls that are named, in `pid` and in children that it makes.
+    ///
+    /// # Errors
+    /// If it cannot be attached.
+    pub(crate) fn attach_to(self, calls: &[&str], pid: u32, scratch: &Path) -> Result<Counting> {
+        self.attach_with(pid, scratch, &self.options(calls))
+    }
+
+    /// What is counted, in the counter's words: the calls named, or all without a name.
+    fn options(self, calls: &[&str]) -> Vec<String> {
+        let options = match self {
+            Self::Perf if calls.is_empty() => "stat -x, -e raw_syscalls:sys_enter".to_owned(),
             Self::Perf => {
-                let mut command = Command::new("perf");
-                command.args([
-                    "stat",
-                    "-x,",
-                    "-e",
-                    "raw_syscalls:sys_enter",
-                    "-p",
-                    &pid_text,
-                ]);
-                command
+                let events = calls
+                    .iter()
+                    .map(|call| format!("syscalls:sys_enter_{call}"));
+                format!("stat -x, -e {}", events.collect::<Vec<_>>().join(","))
             }
-            Self::Strace => {
-                let mut command = Command::new("strace");
-                command.args(["-f", "-c", "-p", &pid_text]);
-                command
-            }
+            Self::Strace if calls.is_empty() => "-f -c".to_owned(),
+            Self::Strace => format!("-f -c -e trace={}", calls.join(",")),
         };
-        let child = command
-            .arg("-o")
+        options.split(' ').map(str::to_owned).collect()
+    }
+
+    fn attach_with(self, pid: u32, scratch: &Path, options: &[String]) -> Result<Counting> {
+        let report = scratch.join("syscalls");
+        let program = match self {
+            Self::Perf => "perf",
+            Self::Strace => "strace",
+        };
+        let child = Command::new(program)
+            .args(options)
+            .args(["-p", &pid.to_string(), "-o"])
             .arg(&report)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -97,6 +110,32 @@ impl Counting {
     /// # Errors
     /// If the counter's report cannot be read.
     pub(crate) fn finish(mut self) -> Result<u64> {
+        let report = self.report()?;
+        let calls = match self.counter {
+            Counter::Perf => perf_total(&report),
+            Counter::Strace => strace_total(&report),
+        };
+        calls.with_context(|| format!("the counter reported {report:?}"))
+    }
+
+    /// Stops and returns how often each of `calls` was made, which are those it was attached to.
+    ///
+    /// # Errors
+    /// If the counter's report cannot be read.
+    pub(crate) fn finish_each(mut self, calls: &[&str]) -> Result<Vec<u64>> {
+        let report = self.report()?;
+        let count = |call: &&str| match self.counter {
+            Counter::Perf => {
+                let count = perf_count(&report, &format!("sys_enter_{call},"));
+                count.with_context(|| format!("the counter reported {report:?}"))
+            }
+            // A call that was never made has no line.
+            Counter::Strace => Ok(strace_count(&report, call).unwrap_or(0)),
+        };
+        calls.iter().map(count).collect()
+    }
+
+    fn report(&mut self) -> Result<String> {
         quietly("kill", &["-INT", &self.child.id().to_string()]);
         let deadline = Instant::now() + PATIENCE;
         while self.child.try_wait()?.is_none() {
@@ -105,12 +144,7 @@ impl Counting {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        let report = fs::read_to_string(&self.report).context("the counter left no report")?;
-        let calls = match self.counter {
-            Counter::Perf => perf_total(&report),
-            Counter::Strace => strace_total(&report),
-        };
-        calls.with_context(|| format!("the counter reported {report:?}"))
+        fs::read_to_string(&self.report).context("the counter left no report")
     }
 
     fn wait_until_attached(&mut self, pid: u32) -> Result<()> {
@@ -170,16 +204,25 @@ fn is_traced(pid: u32) -> bool {
 
 /// The count of the line `1234,,raw_syscalls:sys_enter,...`.
 fn perf_total(report: &str) -> Option<u64> {
-    let line = report.lines().find(|line| line.contains("sys_enter"))?;
+    perf_count(report, "sys_enter")
+}
+
+/// The count of the line of an event.
+fn perf_count(report: &str, event: &str) -> Option<u64> {
+    let line = report.lines().find(|line| line.contains(event))?;
     line.split(',').next()?.trim().parse().ok()
 }
 
 /// The calls of the line `100.00    0.012345    7    1234   5 total`.
 fn strace_total(report: &str) -> Option<u64> {
-    let line = report
-        .lines()
-        .find(|line| line.trim_end().ends_with(" total"))?;
-    line.split_whitespace().nth(3)?.parse().ok()
+    strace_count(report, "total")
+}
+
+/// The calls of the line that ends in a name.
+fn strace_count(report: &str, name: &str) -> Option<u64> {
+    let mut lines = report.lines().map(str::split_whitespace);
+    let mut words = lines.find(|words| words.clone().next_back() == Some(name))?;
+    words.nth(3)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -200,5 +243,32 @@ mod tests {
             ------ ----------- ----------- --------- --------- ----------------\n\
             100.00    0.001000           6       177         2 total\n";
         assert_eq!(strace_total(strace), Some(177));
+    }
+
+    #[test]
+    fn calls_are_counted_by_their_whole_names() {
+        let perf = "5,,syscalls:sys_enter_fdatasync,9,100.00,,\n\
+            7,,syscalls:sys_enter_write,9,100.00,,\n2,,syscalls:sys_enter_writev,9,100.00,,\n";
+        assert_eq!(perf_count(perf, "sys_enter_write,"), Some(7));
+        assert_eq!(perf_count(perf, "sys_enter_fsync,"), None);
+        let strace = "% time     seconds  usecs/call     calls    errors syscall\n\
+            60.00    0.000600           6       100           fdatasync\n\
+            40.00    0.000400           6         3         1 write\n\
+            100.00    0.001000           6       103         1 total\n";
+        assert_eq!(strace_count(strace, "fdatasync"), Some(100));
+        assert_eq!(strace_count(strace, "write"), Some(3));
+        assert_eq!(strace_count(strace, "sync"), None);
+    }
+
+    #[test]
+    fn counters_are_told_what_to_count() {
+        let perf = Counter::Perf.options(&["fsync", "write"]).join(" ");
+        let expected = "stat -x, -e syscalls:sys_enter_fsync,syscalls:sys_enter_write";
+        assert_eq!(perf, expected);
+        assert_eq!(
+            Counter::Strace.options(&["fsync"]).join(" "),
+            "-f -c -e trace=fsync"
+        );
+        assert_eq!(Counter::Strace.options(&[]).join(" "), "-f -c");
     }
 }

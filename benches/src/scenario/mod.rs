@@ -3,6 +3,7 @@
 pub(crate) mod engine;
 pub(crate) mod growth;
 pub(crate) mod memory;
+pub(crate) mod persist;
 pub(crate) mod suite;
 pub(crate) mod wire;
 

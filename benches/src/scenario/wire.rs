@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Named, Preamble, progress};
 use crate::load::client::{Client, Filling};
-use crate::load::generator::{Generator, Limit, Load};
+use crate::load::generator::{Generator, Limit, Load, Outcome};
 use crate::load::keys::Distribution;
 use crate::load::workload::{Preload, Workload};
 use crate::matrix::{Axes, Cell, Combine, cells, order};
@@ -28,7 +28,7 @@ use crate::server::process::{Scratch, Server};
 use crate::server::systems::{Kind, Selection, System};
 
 /// How long a load runs before it is measured.
-const WARM_UP: Duration = Duration::from_millis(150);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(150);
 
 /// Batches of a run that counts system calls, at least, and per connection.
 const COUNTED_BATCHES: usize = 20_000;
@@ -94,6 +94,36 @@ pub(crate) struct Round {
     pub(crate) first_error: Option<String>,
     /// Nil replies.
     pub(crate) nils: u64,
+}
+
+impl Round {
+    /// Of what the generator saw and what the server consumed meanwhile.
+    pub(crate) fn of(outcome: Outcome, cpu: &CpuAccount) -> Self {
+        let requests = outcome.requests.max(1) as f64;
+        let seconds = outcome.elapsed.as_secs_f64();
+        let cpu_us = cpu.run_ns as f64 / 1e3 / requests;
+        let user_us = cpu_us * cpu.user_share();
+        Self {
+            requests: outcome.requests,
+            seconds,
+            rate: requests / seconds,
+            latency_us: outcome.latencies.percentiles(),
+            cpu_us,
+            cpu_user_us: user_us,
+            cpu_system_us: cpu_us - user_us,
+            requests_per_sleep: if cpu.sleeps == 0 {
+                0.0
+            } else {
+                requests / cpu.sleeps as f64
+            },
+            server_busy: cpu.run_ns as f64 / 1e9 / seconds,
+            client_busy: outcome.own_ns as f64 / 1e9 / seconds,
+            client_us: outcome.own_ns as f64 / 1e3 / requests,
+            errors: outcome.tally.errors,
+            first_error: outcome.tally.first_error,
+            nils: outcome.tally.nils,
+        }
+    }
 }
 
 /// One server in one cell.
@@ -327,30 +357,7 @@ fn measure(load: &Load, limit: Limit, contender: &Contender) -> Result<Round> {
     let before = CpuAccount::read(contender.server.pid())?;
     let outcome = generator.run(limit)?;
     let cpu = CpuAccount::read(contender.server.pid())?.since(&before);
-    let requests = outcome.requests.max(1) as f64;
-    let seconds = outcome.elapsed.as_secs_f64();
-    let cpu_us = cpu.run_ns as f64 / 1e3 / requests;
-    let user_us = cpu_us * cpu.user_share();
-    Ok(Round {
-        requests: outcome.requests,
-        seconds,
-        rate: requests / seconds,
-        latency_us: outcome.latencies.percentiles(),
-        cpu_us,
-        cpu_user_us: user_us,
-        cpu_system_us: cpu_us - user_us,
-        requests_per_sleep: if cpu.sleeps == 0 {
-            0.0
-        } else {
-            requests / cpu.sleeps as f64
-        },
-        server_busy: cpu.run_ns as f64 / 1e9 / seconds,
-        client_busy: outcome.own_ns as f64 / 1e9 / seconds,
-        client_us: outcome.own_ns as f64 / 1e3 / requests,
-        errors: outcome.tally.errors,
-        first_error: outcome.tally.first_error,
-        nils: outcome.tally.nils,
-    })
+    Ok(Round::of(outcome, &cpu))
 }
 
 fn count_syscalls(

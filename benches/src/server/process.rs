@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,12 @@ use crate::load::client::{Client, Reply};
 
 /// How long a server may take to answer its first PING.
 const STARTING: Duration = Duration::from_secs(30);
+
+/// How long a server may take to end when it is asked to.
+const ENDING: Duration = Duration::from_secs(60);
+
+/// What a server says goes there, in its directory.
+const LOG: &str = "log";
 
 /// Bytes of a dead server's log that are shown.
 const LOG_SHOWN: usize = 2_000;
@@ -34,7 +40,15 @@ impl Scratch {
     /// # Errors
     /// As the system says.
     pub(crate) fn create() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("dovetail-bench-{}", std::process::id()));
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    /// A new directory in another, whose disk is wanted.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(crate) fn create_in(directory: &Path) -> Result<Self> {
+        let path = directory.join(format!("dovetail-bench-{}", std::process::id()));
         fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
         Ok(Self { path })
     }
@@ -52,6 +66,17 @@ impl Drop for Scratch {
     }
 }
 
+/// How a server is started where a measurement cares.
+#[derive(Clone, Debug)]
+pub(crate) struct Start<'a> {
+    /// Its working directory, made if it is missing; what it stores stays there.
+    pub(crate) directory: PathBuf,
+    /// What its command ends with.
+    pub(crate) options: &'a [String],
+    /// How long it may take to answer its first PING with anything but an error.
+    pub(crate) patience: Duration,
+}
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -59,7 +84,8 @@ pub(crate) struct Server {
     version: String,
     addr: SocketAddr,
     child: Child,
-    log: PathBuf,
+    directory: PathBuf,
+    ready_after: Duration,
 }
 
 impl Server {
@@ -68,9 +94,31 @@ impl Server {
     /// # Errors
     /// If it does not, with the end of what it said.
     pub(crate) fn start(system: &System, pinning: &Pinning, scratch: &Scratch) -> Result<Self> {
+        let start = |port| Start {
+            directory: scratch.path().join(format!("{}-{port}", system.name)),
+            options: &[],
+            patience: STARTING,
+        };
+        Self::start_anywhere(system, pinning, &start)
+    }
+
+    /// Starts `system` in a directory and with options, and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not, with the end of what it said.
+    pub(crate) fn start_in(system: &System, pinning: &Pinning, start: &Start<'_>) -> Result<Self> {
+        Self::start_anywhere(system, pinning, &|_| start.clone())
+    }
+
+    fn start_anywhere<'a>(
+        system: &System,
+        pinning: &Pinning,
+        start: &dyn Fn(u16) -> Start<'a>,
+    ) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            match Self::try_start(system, pinning, scratch) {
+            let port = free_port()?;
+            match Self::try_start(system, pinning, port, &start(port)) {
                 Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains("in use") => {
                     attempt += 1;
                 }
@@ -79,15 +127,14 @@ impl Server {
         }
     }
 
-    fn try_start(system: &System, pinning: &Pinning, scratch: &Scratch) -> Result<Self> {
-        let port = free_port()?;
-        let directory = scratch.path().join(format!("{}-{port}", system.name));
+    fn try_start(system: &System, pinning: &Pinning, port: u16, start: &Start<'_>) -> Result<Self> {
+        let directory = start.directory.clone();
         fs::create_dir_all(&directory)?;
-        let log = directory.join("log");
         let mut words = pinning.server_prefix();
-        words.extend(system.command(port));
+        words.extend(system.command(port, start.options));
         let (program, args) = words.split_first().context("a command without words")?;
-        let output = File::create(&log)?;
+        let output = File::create(directory.join(LOG))?;
+        let begin = Instant::now();
         let child = Command::new(program)
             .args(args)
             .current_dir(&directory)
@@ -103,9 +150,11 @@ impl Server {
             version: String::new(),
             addr,
             child,
-            log,
+            directory,
+            ready_after: Duration::ZERO,
         };
-        server.wait_until_ready()?;
+        server.wait_until_ready(begin + start.patience)?;
+        server.ready_after = begin.elapsed();
         server.version = server.ask_version()?;
         Ok(server)
     }
@@ -130,6 +179,45 @@ impl Server {
         self.child.id()
     }
 
+    /// How long it took from the start of its process to the first PONG.
+    pub(crate) fn ready_after(&self) -> Duration {
+        self.ready_after
+    }
+
+    /// Bytes of the files in its directory, but for what it said.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        bytes_at(&self.directory).saturating_sub(bytes_at(&self.directory.join(LOG)))
+    }
+
+    /// Ends it as an operator would, so that all it has logged is on the disk, but without a
+    /// last snapshot.
+    ///
+    /// # Errors
+    /// If it does not end, or not well.
+    pub(crate) fn shut_down(mut self) -> Result<()> {
+        // It answers by closing the connection, or with an error that says why it stays.
+        let said = self.client()?.ask(&["SHUTDOWN", "NOSAVE"]).ok();
+        let deadline = Instant::now() + ENDING;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return self.expect_success(status);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        bail!("{} does not end; it answered {said:?}", self.name)
+    }
+
+    fn expect_success(&self, status: ExitStatus) -> Result<()> {
+        if status.success() {
+            return Ok(());
+        }
+        let said = self.last_words();
+        bail!(
+            "{} ended badly ({status}); it said last:\n{said}",
+            self.name
+        )
+    }
+
     /// A blocking connection.
     ///
     /// # Errors
@@ -152,8 +240,7 @@ impl Server {
         }
     }
 
-    fn wait_until_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + STARTING;
+    fn wait_until_ready(&mut self, deadline: Instant) -> Result<()> {
         loop {
             self.ensure_alive()?;
             if let Ok(mut client) = Client::connect(self.addr)
@@ -178,7 +265,7 @@ impl Server {
     }
 
     fn last_words(&self) -> String {
-        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        let said = fs::read_to_string(self.directory.join(LOG)).unwrap_or_default();
         let from = said.len().saturating_sub(LOG_SHOWN);
         said.get(from..).unwrap_or(&said).trim().to_owned()
     }
@@ -190,6 +277,18 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Bytes of a file, or of all files below a directory; 0 of what is not there.
+fn bytes_at(path: &Path) -> u64 {
+    let Ok(described) = fs::metadata(path) else {
+        return 0;
+    };
+    if described.is_file() {
+        return described.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| bytes_at(&entry.path())).sum()
 }
 
 fn free_port() -> Result<u16> {
@@ -219,6 +318,19 @@ mod tests {
         assert_eq!(version_from(info), "valkey 9.1.2");
         assert_eq!(version_from("redis_version:7.0.15\r\n"), "redis 7.0.15");
         assert_eq!(version_from(""), "none");
+    }
+
+    #[test]
+    fn bytes_are_those_of_all_files_below() {
+        let name = format!("dovetail-bench-bytes-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let below = directory.join("appendonlydir");
+        fs::create_dir_all(&below).unwrap();
+        fs::write(below.join("base"), [0; 7]).unwrap();
+        fs::write(below.join("tail"), [0; 5]).unwrap();
+        let sizes = [&directory, &below.join("tail"), &below.join("none")].map(|at| bytes_at(at));
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(sizes, [12, 5, 0]);
     }
 
     #[test]

@@ -55,18 +55,20 @@ pub(crate) enum Floor {
 }
 
 impl System {
-    /// The whole command with a port. A peer's words may say where it goes as `{port}`; otherwise
-    /// it is appended in the words of `redis-server`, with persistence off.
-    pub(crate) fn command(&self, port: u16) -> Vec<String> {
+    /// The whole command with a port, and `options` at its end. A peer's words may say where the
+    /// port goes as `{port}`; otherwise it is appended in the words of `redis-server`, with
+    /// persistence off. Options that come later win.
+    pub(crate) fn command(&self, port: u16, options: &[String]) -> Vec<String> {
         let port = port.to_string();
-        if self.words.iter().any(|word| word.contains("{port}")) {
-            return self
-                .words
-                .iter()
-                .map(|word| word.replace("{port}", &port))
-                .collect();
+        let mut words: Vec<String> = self
+            .words
+            .iter()
+            .map(|word| word.replace("{port}", &port))
+            .collect();
+        if words != self.words {
+            words.extend_from_slice(options);
+            return words;
         }
-        let mut words = self.words.clone();
         words.extend(["--port".to_owned(), port]);
         let more: &[&str] = match &self.kind {
             Kind::Null(_) => &[],
@@ -74,6 +76,7 @@ impl System {
             Kind::Peer => &["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
         };
         words.extend(more.iter().map(|&word| word.to_owned()));
+        words.extend_from_slice(options);
         words
     }
 }
@@ -169,23 +172,32 @@ mod tests {
     #[test]
     fn port_goes_where_the_words_say() {
         let peer = peers::parse("pogo=pogocache -p {port} --quiet").unwrap();
-        assert_eq!(peer.command(7), ["pogocache", "-p", "7", "--quiet"]);
+        assert_eq!(peer.command(7, &[]), ["pogocache", "-p", "7", "--quiet"]);
     }
 
     #[test]
     fn redis_like_servers_get_their_options_appended() {
-        let words = dovetail("server", "epoll").command(7);
+        let words = dovetail("server", "epoll").command(7, &[]);
         let expected = "server --poller epoll --port 7 --bind 127.0.0.1 --save ";
         assert_eq!(words.join(" "), expected);
         assert_eq!(
-            null("bench", "poll").command(9).join(" "),
+            null("bench", "poll").command(9, &[]).join(" "),
             "bench null --poller poll --port 9"
         );
         let peer = peers::parse("old=./redis-server --io-threads 1").unwrap();
         assert!(
-            peer.command(7)
+            peer.command(7, &[])
                 .join(" ")
                 .ends_with("--save  --appendonly no")
         );
+    }
+
+    #[test]
+    fn options_of_a_measurement_come_last() {
+        let options = ["--appendonly", "yes"].map(str::to_owned);
+        for text in ["old=redis-server", "new=redis-server --port {port}"] {
+            let words = peers::parse(text).unwrap().command(7, &options);
+            assert_eq!(words[words.len() - 2..], options, "{text}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{Config, ShutdownOptions};
 use crate::conn::{Clients, Pause, Session, SessionFlags};
 use crate::keyspace::{EventClasses, Key, Keyspace};
 use crate::observe::Observed;
+use crate::persist::{Persist, World};
 use crate::pubsub::{Pubsub, Topic};
 use crate::resp::Reply;
 use crate::script::Scripts;
@@ -43,6 +44,8 @@ pub enum BlockedOn {
     },
     /// WAITAOF: so many local syncs and replicas' syncs.
     Durability {
+        /// Where the last change of the connection ends in the feed.
+        offset: u64,
         /// 0 or 1.
         local: u64,
         /// How many.
@@ -56,6 +59,26 @@ pub enum BlockedOn {
         /// What they must hold.
         kind: Kind,
     },
+}
+
+/// What DEBUG RELOAD and DEBUG LOADAOF are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the dataset is saved before.
+    pub saves: bool,
+    /// Whether it is what the log holds, and not a snapshot.
+    pub is_log: bool,
+}
+
+/// A save that a child is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Background {
+    /// BGSAVE.
+    Save,
+    /// BGSAVE SCHEDULE: later, if there is a child now.
+    SaveInTime,
+    /// BGREWRITEAOF.
+    Rewrite,
 }
 
 /// A reply that says that there is nothing.
@@ -84,6 +107,8 @@ pub enum Release {
     Timeout,
     /// With the error `UNBLOCKED`.
     Error,
+    /// Because what it waited for is on disk.
+    Durable,
 }
 
 /// What a command asks of the executor. Carried out after the handler has returned, in the order of
@@ -118,6 +143,13 @@ pub struct Effects {
     pub abort_shutdown: bool,
     /// Databases other than the selected one have changed: their watchers are told now.
     pub settle_all: bool,
+    /// Have a child save; the executor answers.
+    pub background: Option<Background>,
+    /// The log has been switched on or off by configuration; the executor answers, and sets the
+    /// directive back if that fails.
+    pub switch_log: bool,
+    /// Load what is stored in place of the dataset; the executor answers.
+    pub reload: Option<Reload>,
     /// Stop the periodic duties, or go on with them.
     pub pause_cron: Option<bool>,
 }
@@ -156,6 +188,8 @@ pub struct Ctx<'a> {
     pub effects: &'a mut Effects,
     /// What changes, for the log and replicas.
     pub feed: &'a mut Feed,
+    /// The dataset on disk.
+    pub persist: &'a mut Persist,
     /// The running command's row.
     pub command: super::CommandId,
     /// Address and hash of the first key, when the executor has hashed it ahead.
@@ -239,6 +273,17 @@ impl Ctx<'_> {
     pub fn select(&mut self, db: DbIndex) {
         self.db = db;
         self.session().db = db;
+    }
+
+    /// The dataset on disk, and what a save is about.
+    pub fn saving(&mut self) -> (&mut Persist, World<'_>) {
+        let world = World {
+            keyspace: self.keyspace,
+            config: self.config,
+            host: self.host,
+            now: self.now,
+        };
+        (self.persist, world)
     }
 
     /// Full name of the running command.

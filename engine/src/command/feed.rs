@@ -66,6 +66,12 @@ impl Feed {
         self.begun + self.bytes.len() as u64
     }
 
+    /// The offset before the first of [`Self::whole`].
+    #[must_use]
+    pub const fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// The records of whole units since [`Self::clear`].
     #[must_use]
     pub fn whole(&self) -> &[u8] {

@@ -64,6 +64,7 @@ pub const FAMILIES: &[&[Spec]] = &[
     server::lolwut::SPECS,
     server::memory::SPECS,
     server::misc::SPECS,
+    server::saving::SPECS,
     server::shutdown::SPECS,
     server::slowlog::SPECS,
 ];

@@ -18,9 +18,19 @@ pub use table::Clients;
 use crate::base::{ConnId, Micros};
 use crate::resp::ReplyBuf;
 use crate::seam::poller::Arrival;
+use std::collections::VecDeque;
 
 /// Output up to this length is held to no limit unless the peer does not take it.
 pub const OUTPUT_UNCHECKED_BYTES: usize = 16 * 1024;
+
+/// Replies that may not leave yet.
+#[derive(Debug)]
+pub struct Held {
+    /// The offset of the feed that must be as durable as configured.
+    pub until: u64,
+    /// The replies.
+    pub replies: ReplyBuf,
+}
 
 /// One connection.
 #[derive(Debug)]
@@ -33,6 +43,8 @@ pub struct Conn {
     pub input: Input,
     /// Replies not yet handed to the poller.
     pub output: ReplyBuf,
+    /// Replies that may not leave before the log is so far, in order.
+    pub held: VecDeque<Held>,
     /// Bytes that the poller has taken and not sent.
     pub unsent: usize,
     /// Since when its output has been over the soft limit.
@@ -52,6 +64,7 @@ impl Conn {
             session: Session::new(client_id, arrival, now),
             input: Input::default(),
             output: ReplyBuf::new(),
+            held: VecDeque::new(),
             unsent: 0,
             over_soft_limit_since: None,
             has_replies: false,
@@ -62,7 +75,13 @@ impl Conn {
     /// Bytes on their way out, wherever they lie.
     #[must_use]
     pub fn output_bytes(&self) -> usize {
-        self.output.len() + self.unsent
+        self.output.len() + self.held_bytes() + self.unsent
+    }
+
+    /// Bytes that wait for the log.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held.iter().map(|held| held.replies.len()).sum()
     }
 
     /// Memory that the connection keeps, in bytes.
@@ -73,6 +92,11 @@ impl Conn {
             .multi
             .as_ref()
             .map_or(0, |multi| multi.memory());
-        size_of::<Self>() + self.input.memory() + self.output.capacity() + self.unsent + multi
+        size_of::<Self>()
+            + self.input.memory()
+            + self.output.capacity()
+            + self.held_bytes()
+            + self.unsent
+            + multi
     }
 }

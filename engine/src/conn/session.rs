@@ -149,6 +149,8 @@ pub struct Session {
     pub commands: u64,
     /// Loop turn in which it was last heard of; for counting active connections.
     pub last_turn: u64,
+    /// Where the record of its last change ends in the feed.
+    pub last_write: u64,
     /// The transaction being put together.
     pub multi: Option<Box<Multi>>,
     /// Keys it watches.
@@ -184,6 +186,7 @@ impl Session {
             bytes_out: 0,
             commands: 0,
             last_turn: 0,
+            last_write: 0,
             multi: None,
             watched: Vec::new(),
             subscriptions: None,

@@ -74,6 +74,12 @@ impl Clients {
         }
     }
 
+    /// Adds a connection that no poller knows and nobody can find: commands run in its name.
+    pub fn set_apart(&mut self, conn: Box<Conn>) {
+        debug_assert!(self.orphan.is_none(), "there is one such connection");
+        self.orphan = Some(conn);
+    }
+
     /// Forgets a connection.
     pub fn remove(&mut self, id: ConnId) -> Option<Box<Conn>> {
         if let Some(conn) = self.orphan.take_if(|conn| conn.id == id) {

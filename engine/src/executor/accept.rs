@@ -193,14 +193,21 @@ impl Engine {
     /// Closes those that this turn has condemned.
     pub(super) fn close_doomed(&mut self, out: &mut Outbox) {
         for id in std::mem::take(&mut self.clients.doomed) {
-            let Some(conn) = self.clients.get_mut(id) else {
+            let Some(conn) = self.clients.get(id) else {
                 continue;
             };
             let how = if conn.session.flags.has(SessionFlags::CLOSE_ASAP) {
                 Close::Now
             } else if conn.session.flags.has(SessionFlags::CLOSE_AFTER_REPLY) {
+                if self.is_closing_held(id) {
+                    // It is condemned again when the last of them has left.
+                    continue;
+                }
                 Close::Graceful
             } else {
+                continue;
+            };
+            let Some(conn) = self.clients.get_mut(id) else {
                 continue;
             };
             if !conn.closing || how == Close::Now {

@@ -41,6 +41,11 @@ impl Waiting {
         range.map(move |index| args.get(index))
     }
 
+    /// Whether it waits for the disk.
+    fn is_for_disk(&self) -> bool {
+        matches!(self.on, BlockedOn::Durability { .. })
+    }
+
     /// What the keys must hold.
     fn kind(&self) -> Option<Kind> {
         match self.on {
@@ -57,6 +62,8 @@ pub(super) struct Blocked {
     deadlines: BTreeSet<(Micros, u64, ConnId)>,
     tickets: u64,
     released: Vec<(ConnId, Release)>,
+    /// How many of them wait for the disk.
+    for_disk: usize,
     /// Connections that have been answered, and whose next requests may run.
     served: Vec<ConnId>,
     /// Connections whose next command waits for the end of a pause.
@@ -73,6 +80,7 @@ impl Blocked {
             deadlines: BTreeSet::new(),
             tickets: 0,
             released: Vec::new(),
+            for_disk: 0,
             served: Vec::new(),
             paused: Vec::new(),
             pause_ended: false,
@@ -87,12 +95,14 @@ impl Blocked {
         }
         self.deadlines
             .insert((waiting.deadline, waiting.ticket, conn));
+        self.for_disk += usize::from(waiting.is_for_disk());
         self.waiting.insert(conn, waiting);
     }
 
     /// Takes `conn` out of those who wait.
     fn take(&mut self, conn: ConnId, keyspace: &mut Keyspace) -> Option<Waiting> {
         let waiting = self.waiting.remove(&conn)?;
+        self.for_disk -= usize::from(waiting.is_for_disk());
         self.deadlines
             .remove(&(waiting.deadline, waiting.ticket, conn));
         for key in waiting.keys() {
@@ -106,6 +116,29 @@ impl Blocked {
     /// Lets `conn` go at the end of this turn.
     pub(super) fn release(&mut self, conn: ConnId, how: Release) {
         self.released.push((conn, how));
+    }
+
+    /// Who waits for nothing but what is on disk by now, of those who do.
+    pub(super) fn durable_waiters(&self, durable: u64) -> Vec<ConnId> {
+        if self.for_disk == 0 {
+            return Vec::new();
+        }
+        let is_done = |waiting: &Waiting| match waiting.on {
+            BlockedOn::Durability {
+                offset,
+                local,
+                replicas,
+            } => local > 0 && replicas == 0 && offset <= durable,
+            _ => false,
+        };
+        let mut done: Vec<(u64, ConnId)> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| is_done(waiting))
+            .map(|(conn, waiting)| (waiting.ticket, *conn))
+            .collect();
+        done.sort_unstable_by_key(|(ticket, _)| *ticket);
+        done.into_iter().map(|(_, conn)| conn).collect()
     }
 
     /// Forgets a connection that is gone.
@@ -233,11 +266,13 @@ impl Runner<'_> {
                 let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 outcome = Err(CmdError::fixed(text));
             }
-            (Release::Timeout, BlockedOn::Keys { .. }) => reply.null_array(),
-            (Release::Timeout, BlockedOn::Replicas { .. }) => reply.integer(0),
-            (Release::Timeout, BlockedOn::Durability { .. }) => {
+            (_, BlockedOn::Keys { .. }) => reply.null_array(),
+            (_, BlockedOn::Replicas { .. }) => reply.integer(0),
+            (_, BlockedOn::Durability { offset, .. }) => {
+                let progress = self.ctx.persist.progress();
+                let is_durable = self.ctx.persist.keeps_log() && progress.durable >= *offset;
                 reply.array(2);
-                reply.integer(0);
+                reply.integer(i64::from(is_durable));
                 reply.integer(0);
             }
         }

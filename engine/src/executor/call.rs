@@ -14,6 +14,7 @@ use crate::command::table::Unknown;
 use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::{PauseScope, SessionFlags};
 use crate::observe::slowlog::{Extent, Notable};
+use crate::persist::Gate;
 use crate::resp::{Args, OwnedArgs, Protocol};
 use crate::seam::host::LogLevel;
 use crate::seam::machine::Outbox;
@@ -45,7 +46,8 @@ impl Runner<'_> {
         let slow = flags.has(SessionFlags::SLOW_PATH)
             || self.ctx.clients.pause.is_some()
             || !self.ctx.clients.monitors.is_empty()
-            || self.suspended.is_some();
+            || self.suspended.is_some()
+            || self.ctx.persist.gate() != Gate::Open;
         if slow {
             return self.slow_gates(flags, command, args, out);
         }
@@ -96,6 +98,9 @@ impl Runner<'_> {
                         SHUTDOWN NOSAVE.";
             return self.refuse(command, &CmdError::fixed(text));
         }
+        if let Some(error) = self.kept_out(command) {
+            return self.refuse(command, &error);
+        }
         if self.must_wait_for_pause(command) {
             return self.postpone();
         }
@@ -124,6 +129,29 @@ impl Runner<'_> {
             self.ctx.reply.buf.append(&mut self.pushes);
         }
         RequestEnd::Done(flow)
+    }
+
+    /// Why persistence does not let this command pass, if it doesn't.
+    fn kept_out(&self, command: CommandId) -> Option<CmdError> {
+        let row = self.ctx.commands.row(command);
+        let writes = |command| self.ctx.commands.row(command).flags.has(Flags::WRITE);
+        match self.ctx.persist.gate() {
+            Gate::Open => None,
+            Gate::Loading if row.flags.has(Flags::LOADING) => None,
+            Gate::Loading => Some(CmdError::fixed(
+                "LOADING Redis is loading the dataset in memory",
+            )),
+            Gate::ReadOnly => {
+                let conn = self.ctx.clients.get(self.ctx.conn);
+                let multi = conn.and_then(|conn| conn.session.multi.as_ref());
+                let queued =
+                    || multi.is_some_and(|multi| multi.queue.iter().any(|one| writes(one.command)));
+                let is_refused = writes(command)
+                    || row.spec.name == "ping"
+                    || (row.spec.name == "exec" && queued());
+                is_refused.then(|| CmdError::text(self.ctx.persist.refusal()))
+            }
+        }
     }
 
     /// Makes the connection wait for the end of the pause, the present command first.
@@ -231,6 +259,10 @@ impl Runner<'_> {
         let writes = self.ctx.commands.row(command).flags.has(Flags::WRITE);
         let has_changed = writes && self.ctx.keyspace.changes() != changes;
         self.ctx.feed.end_command(db, args, has_changed);
+        if has_changed {
+            let end = self.ctx.feed.end();
+            self.ctx.session().last_write = end;
+        }
         self.ctx.feed.end_unit();
     }
 

@@ -2,6 +2,7 @@
 //! active, which decides whether the loop lets company gather before it goes on.
 
 use super::Engine;
+use super::persist::NOBODY;
 use crate::base::{ConnId, DbIndex, Micros, Now};
 use crate::config::Config;
 use crate::conn::SessionFlags;
@@ -119,7 +120,10 @@ impl Engine {
         self.observed.stats.peak_memory = self.observed.stats.peak_memory.max(used);
         self.sample_rates(now.monotonic);
         self.walk_clients(now.monotonic);
-        self.expire_cycle(now);
+        if self.loading.is_none() {
+            self.expire_cycle(now);
+            self.look_after_saves(now);
+        }
     }
 
     fn sample_rates(&mut self, now: Micros) {
@@ -201,13 +205,9 @@ impl Engine {
 
     /// Tells watchers and subscribers of what the cycle removed.
     fn announce_expiries(&mut self, now: Now) {
-        let nobody = ConnId {
-            slot: u32::MAX,
-            generation: u32::MAX,
-        };
         let dbs = self.keyspace.count();
         let mut unused = ReplyBuf::new();
-        let mut runner = self.lend(now, nobody, &mut unused);
+        let mut runner = self.lend(now, NOBODY, &mut unused);
         for db in 0..dbs {
             runner.settle(DbIndex(u32::try_from(db).unwrap_or(0)));
         }

@@ -4,7 +4,7 @@ use super::accept::drop_subscriptions;
 use super::turn::Shutdown;
 use super::{Flow, Runner};
 use crate::base::DbIndex;
-use crate::command::{CommandId, Effects};
+use crate::command::{CmdError, CommandId, Effects};
 use crate::conn::SessionFlags;
 use crate::resp::Args;
 use crate::seam::machine::{Action, Outbox};
@@ -29,6 +29,15 @@ impl Runner<'_> {
             for db in 0..self.ctx.keyspace.count() {
                 self.settle(DbIndex(u32::try_from(db).unwrap_or(0)));
             }
+        }
+        if let Some(what) = effects.background {
+            self.begin_background(what);
+        }
+        if effects.switch_log {
+            self.switch_log();
+        }
+        if let Some(reload) = effects.reload {
+            self.ask_reload(reload);
         }
         self.concern_clients(&effects);
         self.concern_loop(&effects, out);
@@ -88,7 +97,12 @@ impl Runner<'_> {
             self.shutdown.abort();
         }
         if let Some(request) = effects.shutdown {
-            *self.shutdown = Shutdown::Asked(request);
+            match self.prepare_end(request) {
+                Ok(()) => *self.shutdown = Shutdown::Asked(request),
+                Err(()) => self.answer_error(&CmdError::fixed(
+                    "ERR Errors trying to SHUTDOWN. Check logs.",
+                )),
+            }
         }
     }
 }

@@ -4,10 +4,12 @@ use super::{Engine, Parts};
 use crate::base::{ConnId, ListenerId, Now};
 use crate::config::Config;
 use crate::resp::ReplyBuf;
+use crate::seam::disk::NullDisk;
 use crate::seam::host::{Host, LogLevel, Notice, ProcessFacts, ProcessIdentity, Refusal};
 use crate::seam::machine::{Action, Machine, Outbox};
 use crate::seam::poller::{Arrival, Endpoint, Event};
 use dovetail_memory::HeapPages;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A process that is not there: it logs nothing and refuses what needs one.
@@ -67,6 +69,8 @@ impl Parts {
             pages: Rc::new(HeapPages),
             host: Box::new(NullHost),
             identity: ProcessIdentity::default(),
+            disk: Rc::new(RefCell::new(NullDisk)),
+            persistence: &[],
             stopwatch: || 0,
         }
     }

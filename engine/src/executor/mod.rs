@@ -13,7 +13,9 @@ mod cron;
 mod deliver;
 mod effects;
 pub mod embed;
+mod load;
 mod multi;
+mod persist;
 mod redact;
 mod requests;
 mod script;
@@ -23,17 +25,20 @@ mod turn;
 
 use crate::base::rng::Rng;
 use crate::base::{ConnId, Micros, Now};
+use crate::command::ctx::Reload;
 use crate::command::{CommandTable, Ctx, Effects, Feed};
 use crate::commands::FAMILIES;
 use crate::config::Config;
 use crate::conn::Clients;
 use crate::keyspace::Keyspace;
 use crate::observe::Observed;
+use crate::persist::Persist;
 use crate::pubsub::Pubsub;
 use crate::resp::{Parser, ReplyBuf};
 use crate::script::Scripts;
 use crate::seam::host::{Host, ProcessIdentity};
 use crate::seam::machine::{Machine, Outbox};
+use crate::seam::persistence::{PersistenceEntry, SharedDisk};
 use crate::seam::poller::{Event, Patience};
 use block::Blocked;
 use cron::Cron;
@@ -57,6 +62,10 @@ pub struct Parts {
     pub host: Box<dyn Host>,
     /// What never changes about that process.
     pub identity: ProcessIdentity,
+    /// Where the dataset is kept.
+    pub disk: SharedDisk,
+    /// How it can be; without a row that fits, it is not.
+    pub persistence: &'static [PersistenceEntry],
     /// Measures commands.
     pub stopwatch: Stopwatch,
 }
@@ -86,6 +95,13 @@ pub struct Engine {
     stopwatch: Stopwatch,
     effects: Effects,
     feed: Feed,
+    persist: Persist,
+    /// What is being loaded.
+    loading: Option<Box<load::Loading>>,
+    /// Who has asked for everything to be loaded anew.
+    reload: Option<(Reload, ConnId)>,
+    /// Connections with replies that may not leave yet.
+    holding: Vec<ConnId>,
     /// Framed requests of the batch being run; kept for its allocations.
     frames: Vec<Frame>,
     /// Small chunks of this turn that have not been run.
@@ -123,6 +139,8 @@ impl Engine {
             pages,
             host,
             identity,
+            disk,
+            persistence,
             stopwatch,
         } = parts;
         let mut commands = CommandTable::new(FAMILIES);
@@ -136,6 +154,7 @@ impl Engine {
         observed.apply(&config);
         observed.rename_history(&mut rng);
         let blocked = Blocked::new(rng.bits());
+        let persist = Persist::new(persistence, disk, &config, identity.pid);
         Ok(Self {
             keyspace,
             clients: Clients::new(rng.bits()),
@@ -151,6 +170,10 @@ impl Engine {
             stopwatch,
             effects: Effects::default(),
             feed: Feed::default(),
+            persist,
+            loading: None,
+            reload: None,
+            holding: Vec::new(),
             frames: Vec::new(),
             ahead: ahead::Ahead::default(),
             parser: Parser::default(),
@@ -226,12 +249,14 @@ impl Engine {
                 identity: &self.identity,
                 effects: &mut self.effects,
                 feed: &mut self.feed,
+                persist: &mut self.persist,
                 command: u16::MAX,
                 hashed: None,
             },
             suspended: &mut self.suspended,
             blocked: &mut self.blocked,
             shutdown: &mut self.shutdown,
+            reload: &mut self.reload,
             cron_paused: &mut self.cron.paused,
             stopwatch: self.stopwatch,
             stamp,
@@ -247,6 +272,7 @@ struct Runner<'a> {
     suspended: &'a mut Option<Box<script::Suspended>>,
     blocked: &'a mut Blocked,
     shutdown: &'a mut turn::Shutdown,
+    reload: &'a mut Option<(Reload, ConnId)>,
     cron_paused: &'a mut bool,
     stopwatch: Stopwatch,
     /// The stopwatch at the end of the last command.
@@ -284,7 +310,7 @@ impl Machine for Engine {
             Event::Drained { conn } => self.on_drained(now, conn),
             Event::Closed { conn, result: _ } => self.on_closed(conn),
             Event::Connected { .. } => unreachable!("nothing connects outwards yet"),
-            Event::Woken => self.on_woken(),
+            Event::Woken => self.on_woken(now),
         }
     }
 
@@ -301,7 +327,10 @@ impl Machine for Engine {
     }
 
     fn is_finished(&self) -> bool {
-        self.shutdown == turn::Shutdown::Done
+        matches!(
+            self.shutdown,
+            turn::Shutdown::Done | turn::Shutdown::Failed(_)
+        )
     }
 }
 

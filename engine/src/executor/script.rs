@@ -14,6 +14,7 @@ use crate::command::ctx::LogLevel;
 use crate::command::spec::Flags;
 use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::{Multi, SessionFlags};
+use crate::persist::Gate;
 use crate::resp::{Args, OwnedArgs, ReplyBuf};
 use crate::script::{Busy, End, Machine, Resume, Run, Step};
 use crate::seam::machine::Outbox;
@@ -192,7 +193,7 @@ impl Runner<'_> {
                     self.tell_monitors_of_script(command, &args);
                 }
             }
-            Err(error) => self.answer_error(&CmdError::fixed(error)),
+            Err(ref error) => self.answer_error(error),
         }
         std::mem::swap(self.ctx.reply.buf, &mut reply);
         self.ctx.reply.protocol = caller;
@@ -208,20 +209,24 @@ impl Runner<'_> {
     }
 
     /// Whether the script may run this.
-    fn admit(&self, running: &mut Running, args: &Args<'_>) -> Result<CommandId, &'static str> {
+    fn admit(&self, running: &mut Running, args: &Args<'_>) -> Result<CommandId, CmdError> {
+        let refuse = |text| Err(CmdError::fixed(text));
         let Ok(command) = self.ctx.commands.resolve(args) else {
-            return Err("ERR Unknown Redis command called from script");
+            return refuse("ERR Unknown Redis command called from script");
         };
         let row = self.ctx.commands.row(command);
         if !row.spec.accepts(args.len()) {
-            return Err("ERR Wrong number of args calling Redis command from script");
+            return refuse("ERR Wrong number of args calling Redis command from script");
         }
         if row.flags.has(Flags::NOSCRIPT) {
-            return Err("ERR This Redis command is not allowed from script");
+            return refuse("ERR This Redis command is not allowed from script");
         }
         if row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
             if running.run.read_only {
-                return Err("ERR Write commands are not allowed from read-only scripts.");
+                return refuse("ERR Write commands are not allowed from read-only scripts.");
+            }
+            if row.flags.has(Flags::WRITE) && self.ctx.persist.gate() == Gate::ReadOnly {
+                return Err(CmdError::text(self.ctx.persist.refusal()));
             }
             running.has_written |= row.flags.has(Flags::WRITE);
         }

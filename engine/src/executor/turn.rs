@@ -1,6 +1,7 @@
 //! What happens between two waits, in order: run what was kept, serve who was let go, cron, free a
 //! little, close, and hand out the replies; while a script keeps the server busy, its slice instead.
 
+use super::persist::NOBODY;
 use super::{Engine, cron};
 use crate::base::{ConnId, Micros, Now};
 use crate::config::ShutdownOptions;
@@ -18,7 +19,7 @@ const SPARES_MAX: usize = 1024;
 const FREE_PER_TURN: u32 = 512;
 
 /// How far the end of the process has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shutdown {
     /// Nobody has asked for it.
     Running,
@@ -26,6 +27,8 @@ pub(super) enum Shutdown {
     Asked(ShutdownOptions),
     /// The loop may end.
     Done,
+    /// The loop ends because this has gone wrong.
+    Failed(String),
 }
 
 impl Shutdown {
@@ -54,6 +57,7 @@ impl Engine {
             self.observed.stats.started_unix_secs = now.unix_secs();
             self.observed.stats.startup_memory = self.host.facts().used_memory;
             self.keyspace.set_now(now);
+            self.begin_loading(now);
         } else {
             self.host
                 .log(LogLevel::Notice, &format!("Now waiting with {poller}"));
@@ -61,20 +65,22 @@ impl Engine {
     }
 
     /// The process wants attention.
-    pub(super) fn on_woken(&mut self) {
+    pub(super) fn on_woken(&mut self, now: Now) {
         for notice in self.host.notices() {
-            self.on_notice(notice);
+            self.on_notice(now, notice);
         }
     }
 
-    fn on_notice(&mut self, notice: Notice) {
+    fn on_notice(&mut self, now: Now, notice: Notice) {
         let (name, request) = match notice {
             Notice::Terminate => ("SIGTERM", self.config.process.shutdown_on_sigterm),
             Notice::Interrupt => ("SIGINT", self.config.process.shutdown_on_sigint),
         };
         let line = format!("Received {name} scheduling shutdown...");
         self.host.log(LogLevel::Warning, &line);
-        self.shutdown = Shutdown::Asked(request);
+        if self.shutdown == Shutdown::Running {
+            self.end_by_signal(now, request);
+        }
     }
 
     /// The end of a turn, events all seen.
@@ -84,11 +90,12 @@ impl Engine {
         }
         self.run_ahead(now, out);
         if self.is_ending() {
-            self.shut_down();
+            self.shutdown = Shutdown::Done;
             return;
         }
         if self.suspended.is_some() {
             self.serve_script(now, out);
+            self.log_turn(now);
             self.close_doomed(out);
             return;
         }
@@ -104,13 +111,17 @@ impl Engine {
         if self.keyspace.pending_free() > 0 {
             self.keyspace.free_some(FREE_PER_TURN);
         }
+        if self.loading.is_some() {
+            self.go_on_loading(now);
+        }
+        self.serve_reload(now, out);
+        if self.persist.switch_scheduled {
+            let mut unused = ReplyBuf::new();
+            self.lend(now, NOBODY, &mut unused).switch_late();
+        }
+        self.log_turn(now);
         if !self.clients.doomed.is_empty() {
             self.close_doomed(out);
-        }
-        if self.feed.is_wanted() {
-            for (db, key) in self.keyspace.take_removed() {
-                self.feed.removed(db, &key);
-            }
         }
     }
 
@@ -119,26 +130,30 @@ impl Engine {
         matches!(self.shutdown, Shutdown::Asked(_))
     }
 
-    fn shut_down(&mut self) {
-        self.host
-            .log(LogLevel::Notice, "User requested shutdown...");
-        self.host
-            .log(LogLevel::Warning, "Redis is now ready to exit, bye bye...");
-        self.shutdown = Shutdown::Done;
-    }
-
     /// Gives every connection's replies to the poller.
     pub(super) fn hand_out_replies(
         &mut self,
         send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize,
     ) {
         let now = self.cron.now();
+        let is_behind = self.is_behind();
+        if !self.holding.is_empty() {
+            self.release_held(send);
+        }
         let mut ids = std::mem::take(&mut self.clients.with_replies);
         for id in ids.drain(..) {
             let Some(conn) = self.clients.get_mut(id) else {
                 continue;
             };
             conn.has_replies = false;
+            if is_behind && let Some(until) = self.held_until(id) {
+                self.hold(id, until);
+                self.check_output_limit(now, id);
+                continue;
+            }
+            let Some(conn) = self.clients.get_mut(id) else {
+                continue;
+            };
             if conn.output.len() > OUTPUT_UNCHECKED_BYTES {
                 self.check_output_limit(now, id);
             }
@@ -148,22 +163,36 @@ impl Engine {
             if conn.session.flags.has(SessionFlags::CLOSE_ASAP) {
                 continue;
             }
-            let bytes = conn.output.len();
-            conn.session.bytes_out += bytes as u64;
-            self.observed.stats.bytes_out += bytes as u64;
-            self.observed.stats.writes += 1;
-            self.observed.stats.recent_max_output =
-                self.observed.stats.recent_max_output.max(bytes);
-            let mut output = std::mem::take(&mut conn.output);
-            conn.unsent = send(id, &mut output);
-            if conn.unsent == 0 {
-                conn.over_soft_limit_since = None;
-            } else {
-                self.check_output_limit(now, id);
-            }
-            self.keep_spare(output);
+            let output = std::mem::take(&mut conn.output);
+            self.send_replies(id, output, send);
         }
         self.clients.with_replies = ids;
+    }
+
+    /// Gives replies of one connection to the poller.
+    #[inline]
+    pub(super) fn send_replies(
+        &mut self,
+        id: ConnId,
+        mut output: ReplyBuf,
+        send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize,
+    ) {
+        let Some(conn) = self.clients.get_mut(id) else {
+            return;
+        };
+        let bytes = output.len();
+        conn.session.bytes_out += bytes as u64;
+        self.observed.stats.bytes_out += bytes as u64;
+        self.observed.stats.writes += 1;
+        self.observed.stats.recent_max_output = self.observed.stats.recent_max_output.max(bytes);
+        conn.unsent = send(id, &mut output);
+        if conn.unsent == 0 {
+            conn.over_soft_limit_since = None;
+        } else {
+            let now = self.cron.now();
+            self.check_output_limit(now, id);
+        }
+        self.keep_spare(output);
     }
 
     /// Keeps a buffer whose contents have left, unless it has grown large or there are enough.
@@ -183,9 +212,12 @@ impl Engine {
             || !self.clients.doomed.is_empty()
             || self.blocked.pause_ended
             || self.blocked.has_work(now)
-            || self.suspended.is_some();
+            || self.suspended.is_some()
+            || self.loading.is_some();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
-        let due = self.cron.deadline().min(self.blocked.deadline()).min(pause);
+        let log = self.persist.progress().due.unwrap_or(super::NEVER);
+        let due = self.cron.deadline().min(self.blocked.deadline());
+        let due = due.min(pause).min(log);
         let sleep = if busy {
             Micros(0)
         } else {

@@ -58,6 +58,8 @@ pub struct Keyspace {
     pub notify: EventClasses,
     /// Expired keys are not shown, and not removed either: during CLIENT PAUSE.
     pub keeps_expired: bool,
+    /// See [`Self::hold_deadlines`].
+    holds_deadlines: bool,
     /// Whether keys expire though nobody asks for them; off for DEBUG SET-ACTIVE-EXPIRE 0.
     pub active_expire: bool,
     /// Stores that no database refers to any more, destroyed in slices.
@@ -97,6 +99,7 @@ impl Keyspace {
             events: Vec::new(),
             notify: EventClasses::default(),
             keeps_expired: false,
+            holds_deadlines: false,
             active_expire: true,
             discarded: Vec::new(),
             keeps_removed: false,
@@ -165,7 +168,25 @@ impl Keyspace {
         if now.monotonic >= self.now.monotonic {
             self.now = now;
             self.common.set_now(now);
+            if self.holds_deadlines {
+                self.common.now_ms.set(0);
+            }
         }
+    }
+
+    /// Has no deadline pass from now on, or has them pass again: while a log is loaded its commands
+    /// shall find what they found when they were recorded, and a key that has expired since is
+    /// removed by the log, or afterwards.
+    pub fn hold_deadlines(&mut self, held: bool) {
+        self.holds_deadlines = held;
+        self.set_now(self.now);
+    }
+
+    /// Whether a deadline in unix milliseconds has passed.
+    #[inline]
+    #[must_use]
+    pub fn is_past(&self, deadline: u64) -> bool {
+        deadline <= self.common.now_ms.get()
     }
 
     /// The instant that was last told.
@@ -241,6 +262,14 @@ impl Keyspace {
             }
         }
         std::mem::take(&mut self.removed)
+    }
+
+    /// Counts no look-up so far as anybody's.
+    pub fn forget_lookups(&mut self) {
+        for db in &mut self.dbs {
+            let _counts = db.take_lookups();
+        }
+        (self.stats.hits, self.stats.misses) = (0, 0);
     }
 
     /// Exchanges the contents of two databases.

@@ -146,3 +146,78 @@ pub trait Disk: fmt::Debug {
     /// Whatever else the system says.
     fn names(&mut self, path: &Path) -> DiskResult<Vec<String>>;
 }
+
+/// No disk at all: whatever is asked of it fails.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullDisk;
+
+impl NullDisk {
+    /// "Function not implemented", by its number on Linux.
+    const MISSING: i32 = 38;
+
+    fn refusal<T>(path: &Path) -> DiskResult<T> {
+        Err(DiskError {
+            path: path.to_path_buf(),
+            fault: Fault {
+                op: "disk",
+                errno: Self::MISSING,
+            },
+        })
+    }
+}
+
+impl Disk for NullDisk {
+    fn open(&mut self, path: &Path, _how: Open) -> DiskResult<FileId> {
+        Self::refusal(path)
+    }
+
+    fn close(&mut self, _file: FileId) {}
+
+    fn len(&mut self, _file: FileId) -> DiskResult<u64> {
+        Self::refusal(Path::new(""))
+    }
+
+    fn write(&mut self, _file: FileId, _bytes: &[u8]) -> DiskResult<usize> {
+        Self::refusal(Path::new(""))
+    }
+
+    fn read(&mut self, _file: FileId, _at: u64, _into: &mut [u8]) -> DiskResult<usize> {
+        Self::refusal(Path::new(""))
+    }
+
+    fn truncate(&mut self, _file: FileId, _len: u64) -> DiskResult<()> {
+        Self::refusal(Path::new(""))
+    }
+
+    fn sync(&mut self, _file: FileId, _what: Sync) -> DiskResult<()> {
+        Self::refusal(Path::new(""))
+    }
+
+    fn start_sync(&mut self, _file: FileId, _what: Sync) {}
+
+    fn synced(&mut self) -> Option<Synced> {
+        None
+    }
+
+    fn rename(&mut self, from: &Path, _to: &Path) -> DiskResult<()> {
+        Self::refusal(from)
+    }
+
+    fn remove(&mut self, path: &Path) -> DiskResult<()> {
+        Self::refusal(path)
+    }
+
+    fn start_removal(&mut self, _path: &Path) {}
+
+    fn sync_folder(&mut self, path: &Path) -> DiskResult<()> {
+        Self::refusal(path)
+    }
+
+    fn make_folder(&mut self, path: &Path) -> DiskResult<()> {
+        Self::refusal(path)
+    }
+
+    fn names(&mut self, path: &Path) -> DiskResult<Vec<String>> {
+        Self::refusal(path)
+    }
+}

@@ -2,8 +2,9 @@
 //!
 //! Everything here is rare (once a turn at most); the engine's per-command work never crosses it.
 
+use super::disk::Disk;
 use super::poller::{Fault, SocketOptions};
-use crate::base::{ListenerId, Now};
+use crate::base::{ListenerId, Micros, Now};
 use crate::config::{self, Config};
 use std::fmt;
 
@@ -94,6 +95,40 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What a child process does: it has a disk of its own, tells how far it is, and says why it has
+/// failed.
+pub type Job<'j> = dyn FnMut(&mut dyn Disk, &mut dyn Teller) -> Result<(), String> + 'j;
+
+/// How a job tells how far it is.
+pub trait Teller {
+    /// So many keys have been written. Cheap, called often.
+    fn written(&mut self, keys: u64);
+    /// Pauses for so many microseconds, as tests ask for.
+    fn pause(&mut self, micros: u64);
+}
+
+/// What is known of a child.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChildFacts {
+    /// Keys it has written.
+    pub keys: u64,
+    /// Bytes of its memory that are not shared with its parent any more: now, and at most.
+    pub cow_bytes: [u64; 2],
+    /// When that was, on the clock of [`Now::monotonic`].
+    pub told: Micros,
+}
+
+/// How a child has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChildEnd {
+    /// Its job is done.
+    Done,
+    /// Its job has failed, for this reason.
+    Failed(String),
+    /// By this signal.
+    Killed(i32),
+}
+
 /// What the process lends the engine. Calls are synchronous and brief unless they say otherwise.
 pub trait Host {
     /// Writes one line to the log, if its level is loud enough.
@@ -140,6 +175,22 @@ pub trait Host {
     fn allocator_report(&mut self) -> String;
     /// Ends the process abnormally, as DEBUG SEGFAULT and DEBUG PANIC ask.
     fn crash(&mut self, how: &str);
+    /// The dataset is loaded, and clients are served from now on.
+    fn ready(&mut self, _config: &Config) {}
+    /// Does `job` in a child process, which has everything as it is now; there is one at a time.
+    /// Returns how long this has stopped the process, in microseconds, and the child's number.
+    ///
+    /// # Errors
+    /// When there can be no child, in words for the log.
+    fn fork(&mut self, _job: &mut Job<'_>) -> Result<(u64, u32), Refusal> {
+        Err(Refusal("there are no child processes here".to_owned()))
+    }
+    /// What the child has told lately, and how it has ended, if it has; it is gone then.
+    fn child(&mut self) -> (ChildFacts, Option<ChildEnd>) {
+        (ChildFacts::default(), None)
+    }
+    /// Ends the child, if there is one, and waits for its end.
+    fn kill_child(&mut self) {}
     /// Options for new connections that follow from `config`.
     fn socket_options(&self, config: &Config) -> SocketOptions {
         SocketOptions {

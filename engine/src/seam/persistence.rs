@@ -253,7 +253,7 @@ impl fmt::Display for PersistError {
             }
             Self::Missing(path) => write!(
                 out,
-                "the manifest names {}, which is not there",
+                "the manifest names {}, which is not there: No such file or directory",
                 path.display()
             ),
             Self::NoManifest(folder, name) => write!(

@@ -34,12 +34,20 @@ pub struct Fault {
     pub errno: i32,
 }
 
+impl Fault {
+    /// The system's words for it.
+    #[must_use]
+    pub fn reason(self) -> String {
+        // Without the number that Rust puts behind it.
+        let mut text = std::io::Error::from_raw_os_error(self.errno).to_string();
+        text.truncate(text.find(" (os error ").unwrap_or(text.len()));
+        text
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The system's reason without the number that Rust puts behind it.
-        let text = std::io::Error::from_raw_os_error(self.errno).to_string();
-        let reason = text.split(" (os error ").next().unwrap_or(&text);
-        write!(out, "{}: {reason}", self.op)
+        write!(out, "{}: {}", self.op, self.reason())
     }
 }
 

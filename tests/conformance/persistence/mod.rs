@@ -109,6 +109,7 @@ macro_rules! conforms {
             use super::*;
             conforms!(@cases MEMBERS.iter(), $place:
                 cases::a_snapshot_is_found_again,
+                cases::a_base_without_a_log_is_a_log,
                 cases::a_snapshot_that_is_given_up_leaves_the_last_one,
                 cases::snapshots_of_dead_processes_are_removed,
                 cases::the_row_has_the_members_name,
@@ -153,8 +154,7 @@ macro_rules! conforms {
         #[test]
         fn $case() {
             for entry in $members {
-                let name = concat!(stringify!($module), stringify!($case));
-                super::$group::$case(&mut Rig::<$place>::new(entry, name));
+                super::$group::$case(&mut Rig::<$place>::new(entry, stringify!($case)));
             }
         }
     )* };

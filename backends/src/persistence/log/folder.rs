@@ -10,7 +10,7 @@ use dovetail_engine::codec::aof::names::{self, BaseFormat, Part as Kind};
 use dovetail_engine::codec::aof::{Listed, Manifest};
 use dovetail_engine::seam::disk::{DiskError, DiskResult};
 use dovetail_engine::seam::persistence::{
-    Format, Part, PersistError, PersistResult, Role, Settings,
+    Format, Part, PersistError, PersistResult, Purpose, Role, Save, Settings,
 };
 use std::path::{Path, PathBuf};
 
@@ -37,9 +37,16 @@ impl Unlisted {
     }
 }
 
+/// A base that has its name, and is not yet listed.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) listed: Listed,
+    pub(super) len: u64,
+}
+
 /// The folder.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(in super::super) struct Folder {
     files: Files,
     /// The folder it is in.
     pub(super) dir: PathBuf,
@@ -51,7 +58,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) fn new(files: Files, settings: &Settings) -> Self {
+    pub(in super::super) fn new(files: Files, settings: &Settings) -> Self {
         Self {
             files,
             dir: settings.dir.clone(),
@@ -81,13 +88,10 @@ impl Folder {
             self.has_manifest = true;
             return Ok(());
         }
-        let orphan = found.into_iter().find(|name| {
-            matches!(
-                names::part(&self.prefix, name),
-                Some(Kind::Base(_) | Kind::Incr(_))
-            )
-        });
-        if let Some(name) = orphan {
+        let orphans = found
+            .into_iter()
+            .filter(|name| is_data(names::part(&self.prefix, name)));
+        if let Some(name) = orphans.min() {
             return Err(PersistError::NoManifest(self.path.clone(), name));
         }
         self.manifest = Manifest::default();
@@ -222,6 +226,62 @@ impl Folder {
         self.unused(listed, |seq| names::base(&self.prefix, seq, format))
     }
 
+    /// A base that begins to be written.
+    pub(in super::super) fn base_save(&self, settings: &Settings) -> Save {
+        let pid = settings.pid;
+        Save {
+            purpose: Purpose::Base,
+            format: settings.base_format,
+            temporary: self.dir.join(names::rewrite_temporary(pid)),
+            target: self.dir.join(names::rewrite_done(pid)),
+            sync_bytes: settings.base_sync_bytes,
+        }
+    }
+
+    /// Gives a base that has been written its name for good. If that fails, it is gone.
+    pub(super) fn place_base(&mut self, save: &Save) -> PersistResult<Placed> {
+        let placed = self.try_to_place(save);
+        placed.inspect_err(|_| self.files.discard(&save.target))
+    }
+
+    fn try_to_place(&mut self, save: &Save) -> PersistResult<Placed> {
+        let Some(len) = self.files.len_of(&save.target)? else {
+            return Err(PersistError::Missing(save.target.clone()));
+        };
+        self.announce()?;
+        let listed = self.next_base(save.format)?;
+        let path = self.at(&listed.name);
+        self.files.rename(&save.target, &path)?;
+        let synced = self.sync_names();
+        synced
+            .and_then(|()| self.files.sync_folder(&self.dir))
+            .inspect_err(|_| self.files.discard(&path))?;
+        Ok(Placed { listed, len })
+    }
+
+    /// Makes a base that has been written a log of its own: of a server that keeps none.
+    pub(in super::super) fn take_base(
+        &mut self,
+        save: &Save,
+        keeps_history: bool,
+    ) -> PersistResult<()> {
+        self.load()?;
+        self.make()?;
+        let base = self.place_base(save)?;
+        let path = self.at(&base.listed.name);
+        let mut manifest = self.manifest.clone();
+        manifest.replace_base(base.listed, u64::MAX);
+        match self.commit(manifest) {
+            Ok(()) => self.drop_history(keeps_history),
+            Err(Unlisted::Before(error)) => {
+                self.files.discard(&path);
+                return Err(error.into());
+            }
+            Err(Unlisted::After(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
     /// Counts on past what is there unlisted: it may be on its way to be removed.
     fn unused(&self, mut listed: Listed, name: impl Fn(u64) -> String) -> DiskResult<Listed> {
         let present = self.files.names(&self.path)?;
@@ -254,8 +314,9 @@ impl Folder {
         drop(self.commit(manifest));
     }
 
-    /// Removes what the manifest does not list: unfinished files, and those that have been replaced
-    /// unless they are to stay.
+    /// Removes what a process that was killed has left: unfinished files, and those that have been
+    /// replaced unless they are to stay. Whatever else the manifest does not list may be somebody's
+    /// data, and stays.
     pub(super) fn sweep(&self, keeps_history: bool) {
         let base = self.manifest.base.as_ref().map_or(0, |file| file.seq);
         let incr = self.manifest.incrs.last().map_or(0, |file| file.seq);
@@ -265,19 +326,24 @@ impl Folder {
             .chain(&self.manifest.history)
             .map(|file| file.name.as_str())
             .collect();
+        let is_empty = |name: &str| matches!(self.files.len_of(&self.at(name)), Ok(Some(0)));
         for name in self.files.names(&self.path).unwrap_or_default() {
-            let is_old = match names::part(&self.prefix, &name) {
-                Some(Kind::Base(seq)) => seq < base,
-                Some(Kind::Incr(seq)) => seq < incr,
+            let part = names::part(&self.prefix, &name);
+            let is_left = match part {
+                // At once: the name will be used again.
                 Some(Kind::Temporary) => {
-                    // At once: the name will be used again.
                     self.files.discard(&self.at(&name));
                     continue;
                 }
-                Some(Kind::Manifest) | None => continue,
+                _ if listed.contains(&name.as_str()) => false,
+                // A log that has not begun has nothing.
+                _ if !self.has_log() => is_data(part),
+                Some(Kind::Base(seq)) => seq == base + 1 || (seq < base && !keeps_history),
+                Some(Kind::Incr(seq)) if seq < incr => !keeps_history,
+                Some(Kind::Incr(_)) => is_empty(&name),
+                Some(Kind::Manifest) | None => false,
             };
-            let stays = listed.contains(&name.as_str()) || is_old && keeps_history;
-            if !stays {
+            if is_left {
                 self.files.start_removal(&self.at(&name));
             }
         }
@@ -292,4 +358,20 @@ impl Folder {
             files::pid(rest.strip_prefix("bg-").unwrap_or(rest))
         });
     }
+}
+
+/// Whether a file of this kind holds a part of a dataset.
+const fn is_data(part: Option<Kind>) -> bool {
+    matches!(part, Some(Kind::Base(_) | Kind::Incr(_)))
+}
+
+/// The manifest of the log that `settings` describe, if there is one.
+pub(in super::super) fn manifest_of(
+    files: &Files,
+    settings: &Settings,
+) -> DiskResult<Option<PathBuf>> {
+    let folder = settings.dir.join(&settings.log_folder);
+    let name = names::manifest(&settings.log);
+    let is_there = files.names(&folder)?.contains(&name);
+    Ok(is_there.then(|| folder.join(name)))
 }

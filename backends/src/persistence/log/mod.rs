@@ -23,7 +23,7 @@ use dovetail_engine::seam::persistence::{
     Begin, Format, Fsync, Part, PersistError, PersistResult, Persistence, Progress, Purpose, Save,
     Settings, Stored, Trouble,
 };
-use folder::Folder;
+pub(super) use folder::{Folder, manifest_of};
 use saves::PendingBase;
 use stream::Stream;
 

@@ -3,9 +3,9 @@
 use super::folder::Unlisted;
 use super::{Log, Running};
 use dovetail_engine::base::Now;
-use dovetail_engine::codec::aof::{Listed, Manifest, names};
+use dovetail_engine::codec::aof::{Listed, Manifest};
 use dovetail_engine::seam::disk::Open;
-use dovetail_engine::seam::persistence::{PersistError, PersistResult, Purpose, Save};
+use dovetail_engine::seam::persistence::{PersistError, PersistResult, Save};
 
 /// A base that is being written.
 #[derive(Clone, Copy, Debug)]
@@ -17,27 +17,13 @@ pub(super) struct PendingBase {
     first_kept: u64,
 }
 
-/// A base that has its name, and is not yet listed.
-#[derive(Debug)]
-struct Placed {
-    listed: Listed,
-    len: u64,
-}
-
 impl Log {
     pub(super) fn begin_base(&mut self, now: Now) -> PersistResult<Save> {
         let mut running = self.running.take().ok_or(PersistError::NothingKept)?;
         let begun = self.turn(now, &mut running);
         self.running = Some(running);
         begun?;
-        let pid = self.settings.pid;
-        Ok(Save {
-            purpose: Purpose::Base,
-            format: self.settings.base_format,
-            temporary: self.folder.dir.join(names::rewrite_temporary(pid)),
-            target: self.folder.dir.join(names::rewrite_done(pid)),
-            sync_bytes: self.settings.base_sync_bytes,
-        })
+        Ok(self.folder.base_save(&self.settings))
     }
 
     /// Has everything from now on in a file that follows the next base.
@@ -124,9 +110,7 @@ impl Log {
         pending: PendingBase,
         save: &Save,
     ) -> PersistResult<()> {
-        let base = self.place_base(save).inspect_err(|_| {
-            self.files.discard(&save.target);
-        })?;
+        let base = self.folder.place_base(save)?;
         let base_path = self.folder.at(&base.listed.name);
         let (len, first_kept) = (base.len, pending.first_kept);
         let listed = match running.live {
@@ -155,22 +139,6 @@ impl Log {
                 Err(error.into())
             }
         }
-    }
-
-    /// Gives a base its name for good.
-    fn place_base(&mut self, save: &Save) -> PersistResult<Placed> {
-        let Some(len) = self.files.len_of(&save.target)? else {
-            return Err(PersistError::Missing(save.target.clone()));
-        };
-        self.folder.announce()?;
-        let listed = self.folder.next_base(save.format)?;
-        let path = self.folder.at(&listed.name);
-        self.files.rename(&save.target, &path)?;
-        let synced = self.folder.sync_names();
-        synced
-            .and_then(|()| self.files.sync_folder(&self.folder.dir))
-            .inspect_err(|_| self.files.discard(&path))?;
-        Ok(Placed { listed, len })
     }
 
     /// Lists a base in place of everything before increment number `first_kept`.

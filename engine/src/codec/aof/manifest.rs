@@ -246,8 +246,18 @@ fn parse_line(line: &[u8]) -> Result<(Listed, Kind), ManifestFlaw> {
     }
     let mut listed = Listed::new(String::new(), 0);
     let mut kind = None;
-    for pair in words.chunks_exact(2) {
-        let (key, value) = (&pair[0], &pair[1]);
+    let pairs = || words.chunks_exact(2).map(|pair| (&pair[0], &pair[1]));
+    for known in [b"file".as_slice(), b"seq", b"type"] {
+        // Twice is two lines whose end between them is lost.
+        if pairs()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(known))
+            .count()
+            > 1
+        {
+            return Err(ManifestFlaw::Format);
+        }
+    }
+    for (key, value) in pairs() {
         if key.eq_ignore_ascii_case(b"file") {
             listed.name = file_name(value)?;
         } else if key.eq_ignore_ascii_case(b"seq") {

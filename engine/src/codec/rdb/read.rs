@@ -7,9 +7,11 @@ use super::values::{
 };
 use super::{VALKEY_VERSION, VERSION_MAX, kinds, marks};
 use crate::codec::crc64::Crc64;
-use crate::value::Value;
 use crate::value::restore::{Form, Limits, Made, Unfit};
+use crate::value::{TAG_HASH, TAG_LIST, TAG_SET_INTS, TAG_SET_PACK, TAG_ZSET, Value};
 use dovetail_memory::NewBody;
+use dovetail_memory::intset::Intset;
+use dovetail_memory::listpack::Listpack;
 use std::ops::Range;
 
 /// A batch with more bytes is handed out, however few its keys are.
@@ -105,6 +107,28 @@ pub struct Loaded<'r> {
     pub kind: u8,
     /// Bytes that key and value take in the file, marks included.
     pub file_bytes: u64,
+}
+
+impl Loaded<'_> {
+    /// How many elements, members, or fields the value has; `None` of a string.
+    #[must_use]
+    pub fn elements(&self) -> Option<usize> {
+        match &self.body {
+            NewBody::Bytes(bytes) => match self.tag {
+                TAG_LIST | TAG_SET_PACK => Some(Listpack::new(bytes).len()),
+                TAG_HASH | TAG_ZSET => Some(Listpack::new(bytes).len() / 2),
+                TAG_SET_INTS => Some(Intset::new(bytes).len()),
+                _ => None,
+            },
+            NewBody::Object(value) => match &**value {
+                Value::String(_) => None,
+                Value::List(list) => Some(list.len()),
+                Value::Hash(table) | Value::Set(table) => Some(table.len()),
+                Value::Zset(zset) => Some(zset.len()),
+            },
+            NewBody::Int(_) | NewBody::Parts(_) => None,
+        }
+    }
 }
 
 /// Keys with their values, ready to become records.

@@ -135,7 +135,7 @@ fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         // What lies beyond all time never comes.
         Some(at) => Deadline::At(u64::try_from(at.unwrap_or(i64::MAX)).unwrap_or(0)),
     };
-    if matches!(deadline, Deadline::At(at) if at <= ctx.now.unix_ms()) {
+    if matches!(deadline, Deadline::At(at) if ctx.keyspace.is_past(at)) {
         if is_there {
             super::delete(ctx, &key);
             ctx.record(&[b"DEL", key.bytes]);

@@ -200,7 +200,7 @@ fn set_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit) -> Outcome {
         return Ok(());
     }
     match u64::try_from(at) {
-        Ok(at) if at > ctx.now.unix_ms() => {
+        Ok(at) if !ctx.keyspace.is_past(at) => {
             ctx.keyspace.db(ctx.db).set_deadline(&key, Some(at));
             ctx.notify(EventClasses::GENERIC, "expire", key.bytes);
             ctx.record(&[b"PEXPIREAT", key.bytes, Digits::of_u64(at).as_bytes()]);

@@ -56,11 +56,19 @@ fn waitaof(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ));
     }
-    if local + replicas > 0 && ctx.may_block() {
-        ctx.effects().block = Some((BlockedOn::Durability { local, replicas }, deadline));
+    let offset = ctx.session().last_write;
+    let is_durable = ctx.persist.keeps_log() && ctx.persist.progress().durable >= offset;
+    let is_done = replicas == 0 && (local == 0 || is_durable);
+    if !is_done && ctx.may_block() {
+        let on = BlockedOn::Durability {
+            offset,
+            local,
+            replicas,
+        };
+        ctx.effects().block = Some((on, deadline));
     } else {
         ctx.reply.array(2);
-        ctx.reply.integer(0);
+        ctx.reply.integer(i64::from(is_durable));
         ctx.reply.integer(0);
     }
     Ok(())

@@ -133,7 +133,11 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         ctx.effects().switch_poller = poller;
     }
     concern_engine(ctx, &changes);
-    ctx.reply.ok();
+    if changes.contains("appendonly") {
+        ctx.effects().switch_log = true;
+    } else {
+        ctx.reply.ok();
+    }
     Ok(())
 }
 
@@ -176,6 +180,7 @@ fn concern_process(
 fn concern_engine(ctx: &mut Ctx<'_>, changes: &Changes) {
     ctx.keyspace.notify = ctx.config.observe.notify_keyspace_events;
     ctx.observed.apply(ctx.config);
+    ctx.persist.apply(ctx.config);
     if changes.contains("tcp-keepalive") || changes.contains("max-new-connections-per-cycle") {
         ctx.effects().socket_options = true;
     }

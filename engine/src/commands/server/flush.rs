@@ -59,6 +59,12 @@ fn flushall(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     }
     ctx.effects().settle_all = true;
     finish(ctx, how);
+    // Nobody shall find in a snapshot what was removed; that this one fails is told there.
+    let (persist, mut world) = ctx.saving();
+    persist.kill_snapshot(&mut world);
+    if !persist.points(world.config).is_empty() {
+        drop(persist.save_here(&mut world));
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Small things: TIME, LASTSAVE, ROLE, MONITOR, MODULE.
+//! Small things: TIME, ROLE, MONITOR, MODULE.
 
 use crate::command::spec::Categories;
 use crate::command::{CmdError, Ctx, Flags, Group, Outcome, Spec};
@@ -7,15 +7,6 @@ use crate::resp::Args;
 
 /// The rows.
 pub const SPECS: &[Spec] = &[
-    Spec::new("lastsave", 1, lastsave)
-        .of(Group::Server, "1.0.0", "O(1)")
-        .flags(super::ALWAYS.and(Flags::FAST))
-        .categories(Categories::ADMIN.and(Categories::DANGEROUS))
-        .tips(&["nondeterministic_output"])
-        .doc(
-            "",
-            "Tells when the dataset was saved last, in unix seconds.",
-        ),
     Spec::new("module", -2, super::bare)
         .of(Group::Server, "4.0.0", "Depends on the subcommand")
         .doc("", "Looks after modules, of which there are none.")
@@ -48,16 +39,6 @@ pub const SPECS: &[Spec] = &[
             "Tells the server's time: unix seconds, and microseconds of the second.",
         ),
 ];
-
-/// LASTSAVE
-///
-/// Nothing is saved by this version; as on any server that has not saved yet, it is the start.
-fn lastsave(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
-    let started = ctx.observed.stats.started_unix_secs;
-    ctx.reply
-        .integer(i64::try_from(started).unwrap_or(i64::MAX));
-    Ok(())
-}
 
 /// MODULE HELP
 fn module_help(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {

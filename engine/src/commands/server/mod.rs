@@ -13,6 +13,7 @@ pub mod latency;
 pub mod lolwut;
 pub mod memory;
 pub mod misc;
+pub mod saving;
 pub mod shutdown;
 pub mod slowlog;
 

@@ -1,6 +1,5 @@
 //! SHUTDOWN: the end of the process.
 
-use crate::command::ctx::LogLevel;
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Flags, Group, Outcome, Spec};
 use crate::config::ShutdownOptions;
@@ -18,9 +17,8 @@ pub const SPECS: &[Spec] = &[Spec::new("shutdown", -1, shutdown)
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 ///
-/// Replies: nothing when the server ends. Errors: syntax, no shutdown to abort, SAVE.
-/// This version cannot save: who insists on it is refused, unless by FORCE; who says nothing
-/// knows that the dataset lives in memory.
+/// Replies: nothing when the server ends. Errors: syntax, no shutdown to abort, and that something
+/// cannot be saved, in which case it does not end unless by FORCE.
 fn shutdown(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let mut options = ShutdownOptions::default();
     let mut abort = false;
@@ -41,13 +39,6 @@ fn shutdown(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     if abort {
         // A shutdown waits for nothing here, so none is ever under way between two commands.
         return Err(CmdError::fixed("ERR No shutdown in progress."));
-    }
-    if options.save && !options.force {
-        let line = "SHUTDOWN SAVE refused: this version cannot save the dataset.";
-        ctx.host.log(LogLevel::Warning, line);
-        return Err(CmdError::fixed(
-            "ERR Errors trying to SHUTDOWN. Check logs.",
-        ));
     }
     ctx.effects().shutdown = Some(options);
     Ok(())

@@ -96,7 +96,7 @@ fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     };
     reply_text(&mut ctx.reply, &text);
     match (wanted, options.timing) {
-        (Some(at), _) if at <= ctx.now.unix_ms() => {
+        (Some(at), _) if ctx.keyspace.is_past(at) => {
             delete(ctx, &key);
             ctx.record(&[b"DEL", key.bytes]);
         }

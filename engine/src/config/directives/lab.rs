@@ -10,17 +10,17 @@ group! {
         /// Microseconds to pause for each key of a snapshot that is written; a negative number
         /// pauses one microsecond for so many keys.
         rdb_key_save_delay_us: i32 = 0,
-        "rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), Mutable, Later, Hidden;
+        "rdb-key-save-delay", int(i32::MIN as i64, i32::MAX as i64), Mutable, Live, Hidden;
 
         /// Microseconds to pause for each key that is loaded; a negative number pauses one
         /// microsecond for so many keys.
         key_load_delay_us: i32 = 0,
-        "key-load-delay", int(i32::MIN as i64, i32::MAX as i64), Mutable, Later, Hidden;
+        "key-load-delay", int(i32::MIN as i64, i32::MAX as i64), Mutable, Live, Hidden;
 
         /// Bytes of a load between two looks at the clients.
         loading_process_events_interval_bytes: u32 = 2 << 20,
         "loading-process-events-interval-bytes", int(1024, i32::MAX as i64),
-        Mutable, Later, Hidden;
+        Mutable, Live, Hidden;
 
         /// Milliseconds after which a command that does not end is reported; 0 reports none.
         watchdog_period_ms: u32 = 0,

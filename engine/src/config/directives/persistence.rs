@@ -50,11 +50,11 @@ group! {
         /// When a snapshot is taken by itself: after so many seconds if there were so many
         /// changes, for any of the pairs. Lines add up; `save ""` takes none.
         save: SavePoints = SavePoints::standard(),
-        "save", Kind::List { shape: "pairs of seconds and changes" }, Mutable, Later;
+        "save", Kind::List { shape: "pairs of seconds and changes" }, Mutable, Live;
 
         /// File name of the snapshot, within `dir`.
         dbfilename: Text = Text::from("dump.rdb"),
-        "dbfilename", bare_name(check_dbfilename), Protected, Later;
+        "dbfilename", bare_name(check_dbfilename), Protected, Live;
 
         /// Whether strings are compressed in a snapshot and in what DUMP answers.
         rdbcompression: bool = true,
@@ -62,7 +62,7 @@ group! {
 
         /// Whether a snapshot ends with a checksum, and whether it is verified.
         rdbchecksum: bool = true,
-        "rdbchecksum", Kind::Bool, StartOnly, Later;
+        "rdbchecksum", Kind::Bool, StartOnly, Live;
 
         /// Whether snapshots made for replication only are deleted when they have been used.
         rdb_del_sync_files: bool = false,
@@ -70,7 +70,7 @@ group! {
 
         /// Whether a snapshot is forced to the disk bit by bit instead of all at once.
         rdb_save_incremental_fsync: bool = true,
-        "rdb-save-incremental-fsync", Kind::Bool, Mutable, Later;
+        "rdb-save-incremental-fsync", Kind::Bool, Mutable, Live;
 
         /// Whether snapshots of a newer version are refused or read as far as possible.
         rdb_version_check: RdbVersionCheck = RdbVersionCheck::Strict,
@@ -78,60 +78,65 @@ group! {
 
         /// Whether writes are refused after a snapshot that was due has failed.
         stop_writes_on_bgsave_error: bool = true,
-        "stop-writes-on-bgsave-error", Kind::Bool, Mutable, Later;
+        "stop-writes-on-bgsave-error", Kind::Bool, Mutable, Live;
 
         /// Whether payloads of RESTORE and of snapshots are checked deeply.
         sanitize_dump_payload: SanitizePayload = SanitizePayload::No,
-        "sanitize-dump-payload", choice::<SanitizePayload>(), Mutable, Later;
+        "sanitize-dump-payload", choice::<SanitizePayload>(), Mutable, Live;
 
         /// Whether every write is recorded in the append-only file.
         appendonly: bool = false,
-        "appendonly", Kind::Bool, Mutable, Later;
+        "appendonly", Kind::Bool, Mutable, Live;
 
         /// First part of the file names of the append-only file.
         appendfilename: Text = Text::from("appendonly.aof"),
-        "appendfilename", bare_name(check_appendfilename), StartOnly, Later;
+        "appendfilename", bare_name(check_appendfilename), StartOnly, Live;
 
         /// Directory of the append-only file, within `dir`.
         appenddirname: Text = Text::from("appendonlydir"),
-        "appenddirname", bare_name(check_appenddirname), StartOnly, Later;
+        "appenddirname", bare_name(check_appenddirname), StartOnly, Live;
 
         /// When the append-only file is forced to the disk: once a second, before each reply, or
         /// when the system likes.
         appendfsync: AppendFsync = AppendFsync::EverySec,
-        "appendfsync", choice::<AppendFsync>(), Mutable, Later;
+        "appendfsync", choice::<AppendFsync>(), Mutable, Live;
 
         /// Whether it is not forced while a child process writes a snapshot or a rewrite.
         no_appendfsync_on_rewrite: bool = false,
-        "no-appendfsync-on-rewrite", Kind::Bool, Mutable, Later;
+        "no-appendfsync-on-rewrite", Kind::Bool, Mutable, Live;
 
         /// The append-only file is rewritten when it has grown by so many percent; 0 never.
         auto_aof_rewrite_percentage: u32 = 100,
-        "auto-aof-rewrite-percentage", COUNT, Mutable, Later;
+        "auto-aof-rewrite-percentage", COUNT, Mutable, Live;
 
         /// It is not rewritten while it is smaller than this.
         auto_aof_rewrite_min_size: u64 = 64 << 20,
-        "auto-aof-rewrite-min-size", MEMORY, Mutable, Later;
+        "auto-aof-rewrite-min-size", MEMORY, Mutable, Live;
 
         /// Whether a record cut short at the end of the append-only file is dropped at start;
         /// otherwise the start fails.
         aof_load_truncated: bool = true,
-        "aof-load-truncated", Kind::Bool, Mutable, Later;
+        "aof-load-truncated", Kind::Bool, Mutable, Live;
 
         /// Whether a rewrite begins with a snapshot.
         aof_use_rdb_preamble: bool = true,
-        "aof-use-rdb-preamble", Kind::Bool, Mutable, Later;
+        "aof-use-rdb-preamble", Kind::Bool, Mutable, Live;
 
         /// Whether the append-only file contains times, so that it can be cut at one.
         aof_timestamp_enabled: bool = false,
-        "aof-timestamp-enabled", Kind::Bool, Mutable, Later;
+        "aof-timestamp-enabled", Kind::Bool, Mutable, Live;
+
+        /// Whether each batch of records in the append-only file ends with a checksum, which is
+        /// looked at when it is loaded; real servers skip these lines.
+        aof_checksum: bool = false,
+        "aof-checksum", Kind::Bool, Mutable, Live;
 
         /// Whether a rewrite is forced to the disk bit by bit instead of all at once.
         aof_rewrite_incremental_fsync: bool = true,
-        "aof-rewrite-incremental-fsync", Kind::Bool, Mutable, Later;
+        "aof-rewrite-incremental-fsync", Kind::Bool, Mutable, Live;
 
         /// Whether files that a rewrite has replaced are kept.
         aof_disable_auto_gc: bool = false,
-        "aof-disable-auto-gc", Kind::Bool, Mutable, Later;
+        "aof-disable-auto-gc", Kind::Bool, Mutable, Live;
     }
 }

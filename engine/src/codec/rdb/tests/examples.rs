@@ -6,7 +6,7 @@ use super::{
 use crate::codec::dump::{PayloadError, dump, restore};
 use crate::codec::rdb::error::Fault;
 use crate::codec::rdb::{Compression, Event, Reader, kinds};
-use crate::value::restore::Unfit;
+use crate::value::restore::{Limits, Unfit};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn words(texts: &[&str]) -> Vec<Vec<u8>> {
@@ -278,6 +278,38 @@ fn empty_collections_are_left_out() {
     let keys: Vec<&[u8]> = all.keys().map(Vec::as_slice).collect();
     assert_eq!(keys, [b"d"]);
     assert_eq!(all[&b"d"[..]].2, None, "the deadline was the other key's");
+}
+
+#[test]
+fn elements_are_counted_in_every_form() {
+    let inner = hex(
+        "00 01 61 01 78  01 01 62 03 01 78 01 79 01 7A  02 01 63 02 C0 01 C0 02 \
+         02 01 64 02 01 78 01 79  04 01 65 01 01 66 01 76 \
+         05 01 66 02 01 78 000000000000F03F 01 79 0000000000000040",
+    );
+    let file = file_by_hand(b"REDIS0010", &inner);
+    let mut small = super::rules();
+    small.batch = 10;
+    let mut large = small.clone();
+    let encodings = crate::config::Encodings {
+        list_max_listpack_size: 1,
+        hash_max_listpack_entries: 0,
+        set_max_intset_entries: 0,
+        set_max_listpack_entries: 0,
+        zset_max_listpack_entries: 0,
+        ..crate::config::Encodings::default()
+    };
+    large.limits = Limits::of(&encodings, &crate::base::map::hasher(1));
+    for rules in [small, large] {
+        let mut reader = Reader::new(file.as_slice(), rules);
+        let Ok(Event::Keys(batch)) = reader.next() else {
+            panic!("keys come together");
+        };
+        let counts: Vec<_> = (0..batch.len())
+            .map(|at| batch.take(at).elements())
+            .collect();
+        assert_eq!(counts, [None, Some(3), Some(2), Some(2), Some(1), Some(2)]);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod protocol;
 use super::digest;
 use crate::base::number::{parse_double, parse_i64};
 use crate::base::{DbIndex, Micros};
-use crate::command::ctx::LogLevel;
+use crate::command::ctx::{LogLevel, Reload};
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Group, Outcome, Spec};
 use crate::keyspace::{Deadline, Entry};
@@ -87,6 +87,13 @@ const SUBS: &[Sub] = &[
         "<key> [full]",
         "Describe the table of a value.",
     ),
+    sub(
+        "LOADAOF",
+        2..=2,
+        loadaof,
+        "",
+        "Load the append-only file in place of the dataset.",
+    ),
     sub("LOG", 3..=3, log, "<text>", "Write a line to the log."),
     sub(
         "OBJECT",
@@ -124,6 +131,13 @@ const SUBS: &[Sub] = &[
         "Answer with a value of this type.",
     ),
     sub(
+        "RELOAD",
+        2..=3,
+        reload,
+        "[NOSAVE]",
+        "Save the dataset and load it again.",
+    ),
+    sub(
         "SEGFAULT",
         2..=2,
         segfault,
@@ -145,6 +159,32 @@ const SUBS: &[Sub] = &[
         "Block the whole server.",
     ),
 ];
+
+/// DEBUG LOADAOF
+fn loadaof(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
+    if !ctx.persist.keeps_log() {
+        return Err(CmdError::fixed("ERR there is no append-only file"));
+    }
+    ctx.effects().reload = Some(Reload {
+        saves: false,
+        is_log: true,
+    });
+    Ok(())
+}
+
+/// DEBUG RELOAD [NOSAVE]
+fn reload(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
+    let saves = match args.try_get(2) {
+        None => true,
+        Some(word) if is(word, "nosave") => false,
+        Some(_) => return Err(CmdError::Syntax),
+    };
+    ctx.effects().reload = Some(Reload {
+        saves,
+        is_log: false,
+    });
+    Ok(())
+}
 
 /// DEBUG subcommand [argument [argument ...]]
 fn debug(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {

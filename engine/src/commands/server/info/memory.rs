@@ -95,7 +95,7 @@ fn buffers(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
     out.put("mem_clients_slaves", 0);
     out.put("mem_clients_normal", usage.clients);
     out.put("mem_cluster_links", 0);
-    out.put("mem_aof_buffer", 0);
+    out.put("mem_aof_buffer", view.ctx.persist.progress().buffered);
     out.put("mem_allocator", &view.ctx.identity.allocator);
     out.put("mem_overhead_db_hashtable_rehashing", 0);
     out.put("active_defrag_running", 0);

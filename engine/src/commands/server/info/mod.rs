@@ -6,6 +6,7 @@
 
 mod clients;
 mod memory;
+mod persistence;
 mod server;
 mod stats;
 
@@ -92,7 +93,7 @@ const SECTIONS: &[Section] = &[
         "persistence",
         "Persistence",
         Shown::ByDefault,
-        server::persistence,
+        persistence::persistence,
     ),
     section("stats", "Stats", Shown::ByDefault, stats::stats),
     section(

@@ -1,4 +1,4 @@
-//! The sections server, persistence, replication and cpu.
+//! The sections server, replication and cpu.
 
 use super::{Fields, View};
 use crate::config::REDIS_VERSION;
@@ -58,41 +58,6 @@ fn listeners(view: &View<'_, '_>, out: &mut Fields) {
     for (index, line) in lines.iter().enumerate() {
         out.put(format_args!("listener{index}"), line);
     }
-}
-
-/// This version keeps nothing on disk, and says so.
-pub(super) fn persistence(view: &View<'_, '_>, out: &mut Fields) {
-    let ctx = view.ctx;
-    out.put("loading", 0);
-    out.put("async_loading", 0);
-    out.put("current_cow_peak", 0);
-    out.put("current_cow_size", 0);
-    out.put("current_cow_size_age", 0);
-    out.put("current_fork_perc", "0.00");
-    out.put("current_save_keys_processed", 0);
-    out.put("current_save_keys_total", 0);
-    out.put("rdb_changes_since_last_save", ctx.keyspace.changes());
-    out.put("rdb_bgsave_in_progress", 0);
-    out.put("rdb_last_save_time", ctx.observed.stats.started_unix_secs);
-    out.put("rdb_last_bgsave_status", "ok");
-    out.put("rdb_last_bgsave_time_sec", -1);
-    out.put("rdb_current_bgsave_time_sec", -1);
-    out.put("rdb_saves", 0);
-    out.put("rdb_last_cow_size", 0);
-    out.put("rdb_last_load_keys_expired", 0);
-    out.put("rdb_last_load_keys_loaded", 0);
-    out.put("aof_enabled", 0);
-    out.put("aof_rewrite_in_progress", 0);
-    out.put("aof_rewrite_scheduled", 0);
-    out.put("aof_last_rewrite_time_sec", -1);
-    out.put("aof_current_rewrite_time_sec", -1);
-    out.put("aof_last_bgrewrite_status", "ok");
-    out.put("aof_rewrites", 0);
-    out.put("aof_rewrites_consecutive_failures", 0);
-    out.put("aof_last_write_status", "ok");
-    out.put("aof_last_cow_size", 0);
-    out.put("module_fork_in_progress", 0);
-    out.put("module_fork_last_cow_size", 0);
 }
 
 /// A primary without replicas.

@@ -55,8 +55,8 @@ fn keys(view: &View<'_, '_>, out: &mut Fields) {
     out.put("pubsub_channels", ctx.pubsub.count(Topic::Channel));
     out.put("pubsub_patterns", ctx.pubsub.count(Topic::Pattern));
     out.put("pubsubshard_channels", ctx.pubsub.count(Topic::Shard));
-    out.put("latest_fork_usec", 0);
-    out.put("total_forks", 0);
+    out.put("latest_fork_usec", view.ctx.persist.last_fork_us);
+    out.put("total_forks", view.ctx.persist.forks);
     out.put("migrate_cached_sockets", 0);
     out.put("slave_expires_tracked_keys", 0);
     out.put("active_defrag_hits", 0);

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod persist;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::measure::syscalls::Counter;
 use crate::scenario::{engine, growth, memory, suite, wire};
 use crate::server::pinning::{Cores, Pinning};
 use crate::server::systems::{Floor, Selection};
+
+pub(crate) use persist::PersistArgs;
 
 /// Dovetail's lab: starts servers, puts them under the same load, and compares what it cost.
 ///
@@ -38,6 +42,8 @@ pub(crate) enum Task {
     Suite(SuiteArgs),
     /// The longest moments of a server that grows
     Growth(GrowthArgs),
+    /// What it costs to keep data: logs, snapshots, and starting from them
+    Persist(PersistArgs),
     /// What a request costs the engine alone, without a socket
     Engine(EngineArgs),
     /// Be the null responder: parse, answer, store nothing

@@ -1,5 +1,7 @@
 //! What is printed and what is written: tables for people, JSON for records.
 
+pub(crate) mod persist;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -7,12 +9,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::measure::spread::ratio;
+use crate::measure::spread::{Figure, ratio};
 use crate::scenario::engine::Cost;
 use crate::scenario::growth::Stalls;
 use crate::scenario::memory::ShapeRecord;
 use crate::scenario::suite::TestRecord;
-use crate::scenario::wire::{CellRecord, Standing};
+use crate::scenario::wire::{CellRecord, Round, Standing};
 use crate::server::systems::Kind;
 
 /// From which share of a core on a process counts as saturated, and below which it is not.
@@ -57,7 +59,7 @@ pub(crate) fn wire_table(record: &CellRecord, cores_shared: bool) -> String {
     ]);
     let best = BestPeer::of(&record.standings);
     for standing in &record.standings {
-        let of = |figure: &dyn Fn(&crate::scenario::wire::Round) -> f64| standing.figure(figure);
+        let of = |figure: &dyn Fn(&Round) -> f64| standing.figure(figure);
         let cpu = of(&|round| round.cpu_us);
         let rate = of(&|round| round.rate);
         table.row(vec![
@@ -75,7 +77,7 @@ pub(crate) fn wire_table(record: &CellRecord, cores_shared: bool) -> String {
             optional(best.cpu.and_then(|best| ratio(best, cpu.median))),
             optional(best.rate.and_then(|best| ratio(rate.median, best))),
             optional(null_cpu(record, standing).and_then(|null| ratio(cpu.median, null))),
-            remarks(standing, cores_shared),
+            remarks(&standing.rounds.iter().collect::<Vec<_>>(), cores_shared),
         ]);
     }
     format!("\n{}{}", record.cell, table.print())
@@ -264,26 +266,23 @@ fn null_cpu(record: &CellRecord, standing: &Standing) -> Option<f64> {
     least(nulls)
 }
 
-/// What a reader must know before believing the row.
-fn remarks(standing: &Standing, cores_shared: bool) -> String {
+/// What a reader must know before believing the row of these rounds.
+fn remarks(rounds: &[&Round], cores_shared: bool) -> String {
     let mut remarks = Vec::new();
-    let errors: u64 = standing.rounds.iter().map(|round| round.errors).sum();
+    let errors: u64 = rounds.iter().map(|round| round.errors).sum();
     if errors > 0 {
-        let first = standing
-            .rounds
-            .iter()
-            .find_map(|round| round.first_error.as_deref());
+        let first = rounds.iter().find_map(|round| round.first_error.as_deref());
         remarks.push(format!(
             "INVALID: {errors} errors ({})",
             first.unwrap_or_default()
         ));
     }
-    let nils: u64 = standing.rounds.iter().map(|round| round.nils).sum();
+    let nils: u64 = rounds.iter().map(|round| round.nils).sum();
     if nils > 0 {
         remarks.push(format!("{nils} nils"));
     }
-    let client = standing.figure(|round| round.client_busy).median;
-    let server = standing.figure(|round| round.server_busy).median;
+    let client = Figure::of(rounds.iter().map(|round| round.client_busy)).median;
+    let server = Figure::of(rounds.iter().map(|round| round.server_busy)).median;
     if !cores_shared && client > SATURATED && server < RELAXED {
         remarks.push(format!(
             "generator-bound, server {:.0}% busy",
@@ -362,7 +361,6 @@ mod tests {
     use super::*;
     use crate::matrix::Cell;
     use crate::measure::latency::Percentiles;
-    use crate::scenario::wire::Round;
 
     fn round(rate: f64, cpu_us: f64) -> Round {
         Round {
@@ -436,17 +434,21 @@ mod tests {
 
     #[test]
     fn rows_that_must_not_be_believed_say_so() {
-        let mut row = standing("old", Kind::Peer, 1.0, 1.0);
-        assert_eq!(remarks(&row, false), "");
-        row.rounds[0].errors = 2;
-        row.rounds[0].first_error = Some("OOM".to_owned());
-        assert_eq!(remarks(&row, false), "INVALID: 2 errors (OOM)");
-        row.rounds[0].errors = 0;
-        for round in &mut row.rounds {
+        let mut rounds = standing("old", Kind::Peer, 1.0, 1.0).rounds;
+        let said = |rounds: &[Round], cores_shared| {
+            let rounds: Vec<&Round> = rounds.iter().collect();
+            remarks(&rounds, cores_shared)
+        };
+        assert_eq!(said(&rounds, false), "");
+        rounds[0].errors = 2;
+        rounds[0].first_error = Some("OOM".to_owned());
+        assert_eq!(said(&rounds, false), "INVALID: 2 errors (OOM)");
+        rounds[0].errors = 0;
+        for round in &mut rounds {
             (round.client_busy, round.server_busy) = (0.99, 0.5);
         }
-        assert_eq!(remarks(&row, false), "generator-bound, server 50% busy");
-        assert_eq!(remarks(&row, true), "");
+        assert_eq!(said(&rounds, false), "generator-bound, server 50% busy");
+        assert_eq!(said(&rounds, true), "");
     }
 
     #[test]

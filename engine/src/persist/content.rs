@@ -1,0 +1,334 @@
+//! The dataset as a file: a snapshot in RDB, or the commands that make it.
+//!
+//! Shape: [`write_file`] writes under a temporary name, makes it safe and gives it its own name, so
+//! that what stands there is whole whenever the power goes. It is run by a child process or in place;
+//! the disk and whoever wants to hear of progress are its arguments.
+
+use crate::base::DbIndex;
+use crate::base::double::DoubleText;
+use crate::codec::aof::write as log;
+use crate::codec::rdb::{Options, Sink, Writer};
+use crate::config::REDIS_VERSION;
+use crate::keyspace::{Db, Entry, Keyspace};
+use crate::seam::disk::{Disk, DiskError, DiskResult, FileId, Open, Sync};
+use crate::seam::host::Teller;
+use crate::seam::persistence::{Format, Purpose, Save};
+use crate::value::hash::HashRef;
+use crate::value::list::ListRef;
+use crate::value::set::SetRef;
+use crate::value::string::Text;
+use crate::value::zset::ZsetRef;
+use crate::value::{Item, Kind, kind_of, with_text};
+
+/// Elements of a value that one command of a base makes.
+const ITEMS_PER_COMMAND: usize = 64;
+/// Bytes of commands that are written together.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// What is written, and what is said of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Contents<'a> {
+    /// The dataset.
+    pub(super) keyspace: &'a Keyspace,
+    /// How a snapshot is written.
+    pub(super) options: Options,
+    /// When, in unix seconds.
+    pub(super) unix_secs: u64,
+    /// Bytes in use.
+    pub(super) used_memory: u64,
+    /// Whether a base of commands begins with the time.
+    pub(super) timestamps: bool,
+    /// See the directive `rdb-key-save-delay`.
+    pub(super) key_delay_us: i32,
+}
+
+/// Writes `contents` into the file that `save` describes. Returns its length.
+///
+/// # Errors
+/// Those of the disk; there is no file of either name then that was not there before.
+pub(super) fn write_file(
+    disk: &mut dyn Disk,
+    save: &Save,
+    contents: &Contents<'_>,
+    teller: &mut dyn Teller,
+) -> DiskResult<u64> {
+    let file = disk.open(&save.temporary, Open::Create)?;
+    let sink = FileSink {
+        disk,
+        file,
+        sync_bytes: save.sync_bytes.unwrap_or(u64::MAX),
+        unsynced: 0,
+        written: 0,
+    };
+    let mut counted = Counted::new(teller, contents.key_delay_us);
+    let written = match save.format {
+        Format::Rdb => write_snapshot(sink, save.purpose, contents, &mut counted),
+        Format::Commands => write_commands(sink, contents, &mut counted),
+    };
+    counted.finish();
+    let done = written.and_then(|written| disk.sync(file, Sync::All).map(|()| written));
+    disk.close(file);
+    let done =
+        done.and_then(|written| disk.rename(&save.temporary, &save.target).map(|()| written));
+    if done.is_err() {
+        // Whatever is left of it is of no use; that it cannot be removed is no news beside the error.
+        drop(disk.remove(&save.temporary));
+    }
+    let written = done?;
+    if let Some(folder) = save.target.parent() {
+        disk.sync_folder(folder)?;
+    }
+    Ok(written)
+}
+
+/// A file that is written from its start.
+struct FileSink<'d> {
+    disk: &'d mut dyn Disk,
+    file: FileId,
+    sync_bytes: u64,
+    unsynced: u64,
+    written: u64,
+}
+
+impl Sink for FileSink<'_> {
+    type Error = DiskError;
+
+    fn chunk(&mut self, mut bytes: &[u8]) -> DiskResult<()> {
+        while !bytes.is_empty() {
+            let taken = self.disk.write(self.file, bytes)?;
+            bytes = &bytes[taken..];
+            self.unsynced += taken as u64;
+            self.written += taken as u64;
+        }
+        if self.unsynced >= self.sync_bytes {
+            self.unsynced = 0;
+            self.disk.sync(self.file, Sync::Data)?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts keys, and pauses as tests ask for.
+struct Counted<'t> {
+    teller: &'t mut dyn Teller,
+    keys: u64,
+    /// Microseconds of a pause, and after how many keys there is one; 0 is never.
+    pause_us: u64,
+    every: u64,
+}
+
+/// Keys after which progress is told.
+const TOLD_KEYS: u64 = 1024;
+
+impl<'t> Counted<'t> {
+    fn new(teller: &'t mut dyn Teller, delay_us: i32) -> Self {
+        let amount = u64::from(delay_us.unsigned_abs());
+        let (pause_us, every) = match delay_us {
+            0 => (0, 0),
+            1.. => (amount, 1),
+            _ => (1, amount),
+        };
+        Self {
+            teller,
+            keys: 0,
+            pause_us,
+            every,
+        }
+    }
+
+    #[inline]
+    fn key(&mut self) {
+        self.keys += 1;
+        if self.keys.is_multiple_of(TOLD_KEYS) || self.every > 0 {
+            self.slow();
+        }
+    }
+
+    #[cold]
+    fn slow(&mut self) {
+        self.teller.written(self.keys);
+        if self.every > 0 && self.keys.is_multiple_of(self.every) {
+            self.teller.pause(self.pause_us);
+        }
+    }
+
+    fn finish(self) {
+        self.teller.written(self.keys);
+    }
+}
+
+/// Databases that have keys, with their indexes.
+fn databases(keyspace: &Keyspace) -> impl Iterator<Item = (DbIndex, &Db)> {
+    (0..)
+        .map(DbIndex)
+        .zip(keyspace.iter())
+        .filter(|(_, db)| !db.is_empty())
+}
+
+/// Shows every record of `db`, expired ones included, until `visit` fails.
+fn each<E>(db: &Db, mut visit: impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
+    let (mut cursor, mut result) = (0, Ok(()));
+    loop {
+        cursor = db.store().scan(cursor, &mut |entry| {
+            if result.is_ok() {
+                result = visit(entry);
+            }
+        });
+        if cursor == 0 || result.is_err() {
+            return result;
+        }
+    }
+}
+
+fn write_snapshot(
+    sink: FileSink<'_>,
+    purpose: Purpose,
+    contents: &Contents<'_>,
+    counted: &mut Counted<'_>,
+) -> DiskResult<u64> {
+    let mut writer = Writer::new(sink, contents.options);
+    writer.begin()?;
+    let is_base = u8::from(purpose == Purpose::Base);
+    let fields = [
+        ("redis-ver", REDIS_VERSION.to_owned()),
+        ("redis-bits", usize::BITS.to_string()),
+        ("ctime", contents.unix_secs.to_string()),
+        ("used-mem", contents.used_memory.to_string()),
+        ("aof-base", is_base.to_string()),
+    ];
+    for (name, value) in fields {
+        writer.aux(name.as_bytes(), value.as_bytes())?;
+    }
+    for (index, db) in databases(contents.keyspace) {
+        writer.select(
+            u64::from(index.0),
+            db.len() as u64,
+            db.with_deadline() as u64,
+        )?;
+        each(db, |entry| {
+            counted.key();
+            writer.key(entry, None)
+        })?;
+    }
+    writer.finish().map(|(_, written)| written)
+}
+
+fn write_commands(
+    mut sink: FileSink<'_>,
+    contents: &Contents<'_>,
+    counted: &mut Counted<'_>,
+) -> DiskResult<u64> {
+    let mut out = Vec::new();
+    if contents.timestamps {
+        log::timestamp(
+            &mut out,
+            i64::try_from(contents.unix_secs).unwrap_or(i64::MAX),
+        );
+    }
+    for (index, db) in databases(contents.keyspace) {
+        log::select(&mut out, index.0);
+        each(db, |entry| {
+            counted.key();
+            push_key(&mut out, entry);
+            if out.len() >= CHUNK_BYTES {
+                sink.chunk(&out)?;
+                out.clear();
+            }
+            Ok(())
+        })?;
+    }
+    sink.chunk(&out)?;
+    Ok(sink.written)
+}
+
+/// The commands that make one key.
+fn push_key(out: &mut Vec<u8>, entry: Entry<'_>) {
+    let key = entry.key();
+    match kind_of(entry) {
+        Kind::String => {
+            if let Some(text) = Text::of(entry) {
+                log::command(out, [b"SET".as_slice(), key, text.as_bytes()]);
+            }
+        }
+        Kind::List => {
+            if let Some(list) = ListRef::of(entry) {
+                let mut batch = Commands::new(out, "RPUSH", key, list.len(), 1);
+                list.range(0..list.len(), |item| batch.item(&[item]));
+            }
+        }
+        Kind::Set => {
+            if let Some(set) = SetRef::of(entry) {
+                let mut batch = Commands::new(out, "SADD", key, set.len(), 1);
+                set.visit(|member| {
+                    batch.item(&[member]);
+                    true
+                });
+            }
+        }
+        Kind::Hash => {
+            if let Some(hash) = HashRef::of(entry) {
+                let mut batch = Commands::new(out, "HMSET", key, hash.len(), 2);
+                hash.each(|field, value| batch.item(&[field, value]));
+            }
+        }
+        Kind::SortedSet => {
+            if let Some(zset) = ZsetRef::of(entry) {
+                let mut batch = Commands::new(out, "ZADD", key, zset.len(), 2);
+                zset.visit(&mut |member, score| {
+                    let score = DoubleText::of(score);
+                    batch.item(&[Item::Bytes(score.as_bytes()), member]);
+                    true
+                });
+            }
+        }
+    }
+    if let Some(deadline) = entry.deadline() {
+        let deadline = deadline.to_string();
+        log::command(out, [b"PEXPIREAT".as_slice(), key, deadline.as_bytes()]);
+    }
+}
+
+/// Commands of one name and key, with so many items each.
+struct Commands<'o> {
+    out: &'o mut Vec<u8>,
+    name: &'static str,
+    key: &'o [u8],
+    /// Items still to come, and how many words one has.
+    left: usize,
+    words: usize,
+    /// Items that the present command still takes.
+    room: usize,
+}
+
+impl<'o> Commands<'o> {
+    fn new(
+        out: &'o mut Vec<u8>,
+        name: &'static str,
+        key: &'o [u8],
+        items: usize,
+        words: usize,
+    ) -> Self {
+        Self {
+            out,
+            name,
+            key,
+            left: items,
+            words,
+            room: 0,
+        }
+    }
+
+    fn item(&mut self, words: &[Item<'_>]) {
+        if self.room == 0 {
+            self.room = self.left.min(ITEMS_PER_COMMAND);
+            log::header(self.out, 2 + self.room * self.words);
+            log::bulk(self.out, self.name.as_bytes());
+            log::bulk(self.out, self.key);
+        }
+        self.room -= 1;
+        self.left -= 1;
+        for word in words {
+            with_text(*word, |text| log::bulk(self.out, text));
+        }
+    }
+}
