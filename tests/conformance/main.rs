@@ -1,5 +1,5 @@
-//! Do all members of a seam keep its contract? A suite each for pollers, disks and persistence, over every
-//! member and the simulated one.
+//! Do all members of a seam keep its contract? A suite each for pollers, disks and persistence, over
+//! every member and the simulated one.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -1,7 +1,7 @@
 //! The rules of the seam when nothing goes wrong, one case each.
 
-use super::Place;
 use super::rig::{FOLDER, LOG, PID, Rig, SNAPSHOT, Trust, whole};
+use super::{Place, logs};
 use dovetail_engine::base::Micros;
 use dovetail_engine::seam::disk::Open;
 use dovetail_engine::seam::persistence::{Format, Fsync, Part, Purpose, Role};
@@ -40,6 +40,30 @@ pub(super) fn a_snapshot_is_found_again<P: Place>(rig: &mut Rig<P>) {
         len: whole(Format::Rdb, 7).len() as u64,
     };
     assert_eq!(stored.parts, [expected]);
+}
+
+/// A member without a log can make one, which is found when it is switched on.
+pub(super) fn a_base_without_a_log_is_a_log<P: Place>(rig: &mut Rig<P>) {
+    rig.start(Trust::Whole).unwrap();
+    rig.append(4);
+    for seq in 1..4 {
+        rig.save(Purpose::Base);
+        if rig.member.keeps_log() {
+            return;
+        }
+        let base = rig.base(seq);
+        assert_eq!(rig.manifest(), format!("file {base} seq {seq} type b\n"));
+        rig.until_names(&[base, format!("{LOG}.manifest")]);
+    }
+    let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+    rig.write_save(&save, 5).unwrap();
+    rig.member.abort_save(rig.now, save);
+    assert_eq!(rig.names(&rig.home()), [""; 0]);
+    assert_eq!(rig.member.stored().unwrap().notes.len(), 1);
+    for entry in logs() {
+        rig.entry = entry;
+        assert_eq!(rig.restart(), 4, "{}", entry.name);
+    }
 }
 
 pub(super) fn a_snapshot_that_is_given_up_leaves_the_last_one<P: Place>(rig: &mut Rig<P>) {

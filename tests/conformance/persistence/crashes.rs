@@ -324,7 +324,7 @@ fn struggle(entry: &'static PersistenceEntry, seed: u64) -> bool {
 #[test]
 fn mishaps_of_all_kinds_take_nothing_that_was_promised() {
     for entry in logs() {
-        let ended = (0..400).filter(|seed| struggle(entry, *seed)).count();
-        assert!(ended > 300, "{ended} of 400 can go on");
+        let ended = (0..250).filter(|seed| struggle(entry, *seed)).count();
+        assert!(ended > 180, "{ended} of 250 can go on");
     }
 }

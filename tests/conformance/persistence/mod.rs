@@ -109,6 +109,7 @@ macro_rules! conforms {
             use super::*;
             conforms!(@cases MEMBERS.iter(), $place:
                 cases::a_snapshot_is_found_again,
+                cases::a_base_without_a_log_is_a_log,
                 cases::a_snapshot_that_is_given_up_leaves_the_last_one,
                 cases::snapshots_of_dead_processes_are_removed,
                 cases::the_row_has_the_members_name,
@@ -135,6 +136,8 @@ macro_rules! conforms {
                 storing::files_without_a_manifest_are_refused,
                 storing::a_broken_manifest_is_refused,
                 storing::a_missing_file_is_refused,
+                storing::a_file_that_has_lost_its_end_is_refused,
+                storing::what_was_about_to_begin_is_begun_anew,
                 storing::a_torn_end_is_cut_and_goes_on,
                 storing::a_file_that_has_changed_is_refused,
                 storing::a_manifest_without_increments_gets_one,
@@ -151,8 +154,7 @@ macro_rules! conforms {
         #[test]
         fn $case() {
             for entry in $members {
-                let name = concat!(stringify!($module), stringify!($case));
-                super::$group::$case(&mut Rig::<$place>::new(entry, name));
+                super::$group::$case(&mut Rig::<$place>::new(entry, stringify!($case)));
             }
         }
     )* };

@@ -194,6 +194,39 @@ pub(super) fn a_missing_file_is_refused<P: Place>(rig: &mut Rig<P>) {
     assert_eq!(rig.member.stored(), Err(PersistError::Missing(path)));
 }
 
+pub(super) fn a_file_that_has_lost_its_end_is_refused<P: Place>(rig: &mut Rig<P>) {
+    rig.start(Trust::Whole).unwrap();
+    rig.append(3);
+    let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+    rig.member.abort_save(rig.now, save);
+    rig.append(1);
+    let path = rig.log_path(&incr(1));
+    let len = rig.contents(&path).len() as u64;
+    // All of it at once, so that no record is torn.
+    rig.plant(&path, &records(1..=2));
+    rig.next_life();
+    assert_eq!(rig.member.stored(), Err(PersistError::Short(path, len)));
+}
+
+/// A process that dies before it has begun leaves what it was about to begin with.
+pub(super) fn what_was_about_to_begin_is_begun_anew<P: Place>(rig: &mut Rig<P>) {
+    let snapshot = rig.path(SNAPSHOT);
+    rig.plant(&snapshot, &whole(Format::Rdb, 4));
+    let files = [
+        (manifest_name(), b"# A comment.\n".to_vec()),
+        (format!("{LOG}.1.base.rdb"), b"REDIS0".to_vec()),
+        (incr(1), Vec::new()),
+    ];
+    for (name, bytes) in files {
+        let path = rig.log_path(&name);
+        rig.plant(&path, &bytes);
+    }
+    rig.start(Trust::Whole).unwrap();
+    assert_eq!(rig.number, 4);
+    rig.append(1);
+    assert_eq!(rig.restart(), 5);
+}
+
 pub(super) fn a_torn_end_is_cut_and_goes_on<P: Place>(rig: &mut Rig<P>) {
     for checksums in [false, true] {
         rig.apply(|settings| settings.checksums = checksums);
@@ -262,18 +295,19 @@ pub(super) fn leftovers_are_removed<P: Place>(rig: &mut Rig<P>) {
         let path = rig.log_path(name);
         rig.plant(&path, b"x");
     }
-    // An increment that nobody lists may be somebody's data; an empty one is nobody's.
+    let empty = rig.log_path(&incr(8));
+    rig.plant(&empty, b"");
+    // What has been written by nobody knows whom stays.
     let others = [
         format!("{LOG}.x"),
         "other.aof.1.incr.aof".to_owned(),
+        format!("{LOG}.12.base.aof"),
         incr(6),
     ];
     for name in &others {
         let path = rig.log_path(name);
         rig.plant(&path, b"x");
     }
-    let path = rig.log_path(&incr(7));
-    rig.plant(&path, b"");
     let rewrite = rig.path("temp-rewriteaof-bg-4294967001.aof");
     rig.plant(&rewrite, b"x");
     let path = rig.log_path(&manifest_name());

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** a file is listed only when it is there for good, and removed only when the
 //! manifest without it is. So every manifest that a crash can leave is one that can be loaded.
-//! A manifest that lists nothing says that a log was about to begin: what is beside it is of no use,
-//! whereas files without any manifest are a log that has lost it.
+//! A manifest that lists nothing says that a log was about to begin: what is beside it is of no
+//! use, whereas files without any manifest are a log that has lost it.
 
 use super::super::files::{self, Files};
 use dovetail_engine::codec::aof::names::{self, BaseFormat, Part as Kind};
@@ -168,8 +168,8 @@ impl Folder {
         Ok(Some(old))
     }
 
-    /// Makes the folder, if there is none, and all names for good: a process that was killed may have
-    /// left some that are not.
+    /// Makes the folder, if there is none, and all names for good: a process that was killed may
+    /// have left some that are not.
     pub(super) fn make(&self) -> DiskResult<()> {
         self.files.make_folder(&self.path)?;
         self.files.sync_folder(&self.dir)?;

@@ -429,13 +429,15 @@ fn a_transaction_left_open_by_somebody_is_one_until_its_end() {
 #[test]
 fn a_manifest_reads_back() {
     let text = b"file \"a b.1.base.rdb\" seq 1 type b\nfile h seq 4 type h\n\
-        file x seq 2 type i startoffset 10 endoffset 20\nfile y seq 7 type i startoffset 20\n";
+        file x seq 2 type i startoffset 10 endoffset 20\nfile y seq 7 type i startoffset 20\n\
+        file z seq 8 type i bytes 77\n";
     let manifest = Manifest::parse(text).unwrap();
     assert_eq!(manifest.to_bytes(), text);
     assert_eq!(manifest.base.as_ref().unwrap().name, "a b.1.base.rdb");
     assert_eq!(manifest.incrs[0].end_offset, Some(20));
     let loaded: Vec<_> = manifest.loaded().map(|file| file.seq).collect();
-    assert_eq!(loaded, [1, 2, 7]);
+    assert_eq!(loaded, [1, 2, 7, 8]);
+    assert_eq!(manifest.incrs[2].bytes, Some(77));
     // Comments, the order of pairs, unknown pairs and the case of keys do not matter.
     let other = b"# by hand\n seq 1 TYPE b file 'a b.1.base.rdb' color blue\r\n";
     assert_eq!(Manifest::parse(other).unwrap().base, manifest.base);
@@ -443,7 +445,7 @@ fn a_manifest_reads_back() {
 }
 
 /// Texts and the beginning of what is said of them.
-const BAD_MANIFESTS: [(&[u8], &str); 20] = [
+const BAD_MANIFESTS: [(&[u8], &str); 21] = [
     (b"", "Found an empty AOF manifest"),
     (
         b"file a seq 1 type b",
@@ -501,6 +503,10 @@ const BAD_MANIFESTS: [(&[u8], &str); 20] = [
     ),
     (
         b"file a seq 1 type b startoffset z\n",
+        "Invalid AOF manifest file format",
+    ),
+    (
+        b"file a seq 1 type i bytes -1\n",
         "Invalid AOF manifest file format",
     ),
 ];
