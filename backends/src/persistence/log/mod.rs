@@ -215,7 +215,7 @@ impl Persistence for Log {
                 ..Progress::default()
             };
         };
-        running.stream.hear();
+        running.stream.hear(now);
         running.stream.write_again(now, fsync);
         running.stream.sync(now, fsync);
         let released = running.release(self.settings.fsync, fsync);
@@ -281,10 +281,10 @@ impl Persistence for Log {
             return Ok(());
         }
         let stream = &mut running.stream;
-        stream.hear();
+        stream.hear(now);
         stream.write_now(now)?;
         stream.sync_now();
-        stream.hear();
+        stream.hear(now);
         match stream.syncs.failure() {
             Some(error) => Err(PersistError::Disk(error.clone())),
             None => Ok(()),

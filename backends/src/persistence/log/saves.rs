@@ -28,7 +28,7 @@ impl Log {
 
     /// Has everything from now on in a file that follows the next base.
     fn turn(&mut self, now: Now, running: &mut Running) -> PersistResult<()> {
-        running.stream.hear();
+        running.stream.hear(now);
         running.stream.write_now(now)?;
         match running.live {
             Some(live) if live.is_fresh => {}

@@ -19,6 +19,10 @@ const SYNC_EVERY: Micros = Micros::from_secs(1);
 const SLOW_SYNC: Micros = Micros::from_secs(1);
 /// For so long at most.
 const POSTPONED_MAX: Micros = Micros::from_secs(2);
+/// Under `always` the next sync begins so much later than the last has ended, as a part of what that
+/// has taken, and at most: those who were answered by its end are back with something to be synced.
+const REST_PART: u64 = 4;
+const REST_MAX: Micros = Micros(200);
 /// Room of the buffer that is kept.
 const ROOM_BYTES: usize = 1 << 20;
 
@@ -44,6 +48,8 @@ pub(super) struct Stream {
     postponed_since: Option<Micros>,
     /// A write that has failed, and when it is tried again.
     failed: Option<(DiskError, Micros)>,
+    /// When the next sync may begin under `always`.
+    rest_until: Micros,
     delayed: u64,
     longest_delay: Micros,
     pub(super) syncs: Syncs,
@@ -81,6 +87,7 @@ impl Stream {
             waits_since: None,
             postponed_since: None,
             failed: None,
+            rest_until: Micros(0),
             delayed: 0,
             longest_delay: Micros(0),
             syncs: Syncs::new(offset),
@@ -221,9 +228,8 @@ impl Stream {
     pub(super) fn sync(&mut self, now: Now, fsync: Fsync) {
         let is_due = match fsync {
             Fsync::No => false,
-            Fsync::Always => self.is_unsynced(),
-            Fsync::EverySec => {
-                let next = self.next_sync();
+            Fsync::Always | Fsync::EverySec => {
+                let next = self.next_sync(fsync);
                 next.is_some_and(|next| now.monotonic >= next)
             }
         };
@@ -238,10 +244,13 @@ impl Stream {
         self.written > self.syncs.marked() && !self.syncs.has_failed(self.target.generation)
     }
 
-    /// When the next of one sync a second begins.
-    fn next_sync(&self) -> Option<Micros> {
+    /// When the next sync begins; one runs at a time.
+    fn next_sync(&self, fsync: Fsync) -> Option<Micros> {
         if !self.is_unsynced() || self.syncs.running_since().is_some() {
             return None;
+        }
+        if fsync == Fsync::Always {
+            return Some(self.rest_until);
         }
         let last = self.syncs.last_asked();
         Some(last.map_or(Micros(0), |last| last.plus(SYNC_EVERY)))
@@ -252,8 +261,8 @@ impl Stream {
         let again = self.failed.as_ref().map(|(_, again)| *again);
         let postponed = self.postponed_since.map(|since| since.plus(POSTPONED_MAX));
         let sync = match fsync {
-            Fsync::EverySec => self.next_sync(),
-            Fsync::Always | Fsync::No => None,
+            Fsync::EverySec | Fsync::Always => self.next_sync(fsync),
+            Fsync::No => None,
         };
         [again, postponed, sync].into_iter().flatten().min()
     }
@@ -265,8 +274,14 @@ impl Stream {
     }
 
     /// Takes the ends of syncs.
-    pub(super) fn hear(&mut self) {
+    pub(super) fn hear(&mut self, now: Now) {
+        let since = self.syncs.running_since();
         self.syncs.hear(&self.files, &self.target);
+        if let (Some(since), None) = (since, self.syncs.running_since()) {
+            let taken = now.monotonic.minus(since);
+            let rest = Micros(taken.0 / REST_PART).min(REST_MAX);
+            self.rest_until = now.monotonic.plus(rest);
+        }
     }
 
     /// Goes on in another file, which is empty; nothing waits to be written.
