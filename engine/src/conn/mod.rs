@@ -28,6 +28,8 @@ pub const OUTPUT_UNCHECKED_BYTES: usize = 16 * 1024;
 pub struct Held {
     /// The offset of the feed that must be as durable as configured.
     pub until: u64,
+    /// The end of the connection's own last change, which is enough while the log is in trouble.
+    pub own: u64,
     /// The replies.
     pub replies: ReplyBuf,
 }

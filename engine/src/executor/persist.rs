@@ -64,7 +64,11 @@ impl Engine {
 
     /// Sends the replies whose records are as durable as configured.
     pub(super) fn release_held(&mut self, send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize) {
-        let released = self.persist.progress().released;
+        let progress = self.persist.progress();
+        let (released, has_trouble) = (progress.released, progress.trouble.is_some());
+        // Reads are answered in trouble, those as well that were asked before it was known.
+        let may_leave =
+            |held: &Held| held.until <= released || (has_trouble && held.own <= released);
         let mut holding = std::mem::take(&mut self.holding);
         holding.retain(|id| {
             let Some(conn) = self.clients.get_mut(*id) else {
@@ -72,7 +76,7 @@ impl Engine {
             };
             let mut ready = ReplyBuf::new();
             while let Some(held) = conn.held.front_mut()
-                && held.until <= released
+                && may_leave(held)
             {
                 ready.append(&mut held.replies);
                 conn.held.pop_front();
@@ -114,7 +118,12 @@ impl Engine {
             if conn.held.is_empty() {
                 self.holding.push(id);
             }
-            conn.held.push_back(Held { until, replies });
+            let own = conn.session.last_write;
+            conn.held.push_back(Held {
+                until,
+                own,
+                replies,
+            });
         }
     }
 
