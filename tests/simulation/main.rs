@@ -4,6 +4,7 @@
 //! writes. Time moves only when the loop asks for it.
 
 mod log;
+mod recovery;
 
 use dovetail_engine::base::{ListenerId, Micros, Now};
 use dovetail_engine::executor::{Engine, Parts};

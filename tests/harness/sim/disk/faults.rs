@@ -109,6 +109,7 @@ impl Faults {
 
     pub(super) fn forgive(&mut self) -> bool {
         self.chances.clear();
+        self.capacity = None;
         !std::mem::take(&mut self.rules).is_empty()
     }
 

@@ -57,6 +57,10 @@ pub struct Tally {
     pub syncs: u64,
     /// Bytes that were taken.
     pub bytes: u64,
+    /// Syncs that have failed, of files or folders: something may be lost since.
+    pub failed_syncs: u64,
+    /// Calls that were made to fail.
+    pub faults: u64,
 }
 
 struct Platter {
@@ -152,8 +156,7 @@ impl SimDisk {
         self.0.borrow_mut().faults.fail_often(call, of_256, errno);
     }
 
-    /// Lets nothing fail any more; says whether an `nth` call was still to come.
-    #[must_use]
+    /// Lets nothing fail any more, and gives room; says whether an `nth` call was still to come.
     pub fn forgive(&self) -> bool {
         self.0.borrow_mut().faults.forgive()
     }
@@ -220,6 +223,12 @@ impl SimDisk {
         }
     }
 
+    /// Bytes that all files together have.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.0.borrow().used()
+    }
+
     /// What has been done so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -283,7 +292,13 @@ impl Platter {
     fn begin(&mut self, call: Call, path: &Path) -> DiskResult<Verdict> {
         self.tally.calls += 1;
         match self.faults.judge(call, self.tally.calls, &mut self.rng) {
-            Verdict::Fails(errno) => self.at(path, call.op(), errno),
+            Verdict::Fails(errno) => {
+                self.tally.faults += 1;
+                if matches!(call, Call::StartSync | Call::SyncFolder) {
+                    self.tally.failed_syncs += 1;
+                }
+                self.at(path, call.op(), errno)
+            }
             other => Ok(other),
         }
     }
@@ -457,6 +472,8 @@ impl Platter {
     fn finish_sync(&mut self, file: usize, covered: Snapshot) -> Result<(), i32> {
         if let Some(errno) = self.faults.sync_fails(&mut self.rng) {
             self.images[file].fail_sync(&covered);
+            self.tally.faults += 1;
+            self.tally.failed_syncs += 1;
             return Err(errno);
         }
         self.images[file].end_sync(covered);
