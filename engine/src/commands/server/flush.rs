@@ -62,7 +62,8 @@ fn flushall(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     // Nobody shall find in a snapshot what was removed; that this one fails is told there.
     let (persist, mut world) = ctx.saving();
     persist.kill_snapshot(&mut world);
-    if !persist.points(world.config).is_empty() {
+    // While a log is loaded, the snapshot may well have what comes behind this in the log.
+    if persist.load.is_none() && !persist.points(world.config).is_empty() {
         drop(persist.save_here(&mut world));
     }
     Ok(())
