@@ -68,10 +68,11 @@ impl Engine {
         budget: u64,
     ) -> Loaded<Slice> {
         let file = &loading.parts[loading.index];
-        // The commands behind a base may be about keys that have expired since.
+        // The commands behind a base may be about keys that have expired since. So may those that
+        // will be recorded behind this: the log must be told when such a key is removed.
         let expired = match file.role {
-            Role::Snapshot => Expired::Dropped,
-            Role::Base | Role::Increment => Expired::Kept,
+            Role::Snapshot if !self.persist.keeps_log() => Expired::Dropped,
+            Role::Snapshot | Role::Base | Role::Increment => Expired::Kept,
         };
         let Some(reader) = &mut part.reader else {
             return Ok(Slice::Done);
