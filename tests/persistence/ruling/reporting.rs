@@ -91,8 +91,9 @@ fn a_snapshot_reports_on_itself(stage: &Stage) -> Result<()> {
         count(&mut client, "latest_fork_usec")? > 0,
         "latest_fork_usec"
     );
-    server.wait_log("DB saved on disk")?;
-    server.wait_log("Background saving terminated with success")
+    server.wait_log("Background saving terminated with success")?;
+    client.expect("SAVE", "+OK\r\n")?;
+    server.wait_log("DB saved on disk")
 }
 
 fn a_log_reports_on_itself(stage: &Stage) -> Result<()> {
