@@ -85,6 +85,22 @@ fn a_rewrite_keeps_what_happens_meanwhile(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// A rewrite is possible without a log; tools have one made and load it.
+fn a_rewrite_needs_no_log(stage: &Stage) -> Result<()> {
+    let server = stage.start()?;
+    let mut client = server.client()?;
+    crate::dataset::fill(&mut client)?;
+    let expected = contents(&mut client)?;
+    client.expect("BGREWRITEAOF", REWRITING)?;
+    await_no_child(&mut client)?;
+    await_field(&mut client, "aof_last_bgrewrite_status", "ok")?;
+    client.expect("SET unlogged 1", "+OK\r\n")?;
+    client.expect("DEBUG LOADAOF", "+OK\r\n")?;
+    ensure_same(&expected, &contents(&mut client)?)?;
+    let server = revive(&logging(stage), stop(server)?)?;
+    ensure_same(&expected, &contents(&mut server.client()?)?).context("as a log")
+}
+
 fn a_log_that_has_grown_is_rewritten(stage: &Stage) -> Result<()> {
     let launch = logging(stage)
         .option("auto-aof-rewrite-percentage", "100")
@@ -260,8 +276,13 @@ fn waitaof_answers_when_the_log_is_safe(stage: &Stage) -> Result<()> {
         "{}",
         replies[1]
     );
-    await_no_child(&mut client)?;
-    // Somebody who waits is told when there is nothing more to wait for.
+    Ok(())
+}
+
+/// Somebody who waits is told when there is nothing more to wait for.
+fn waitaof_ends_with_the_log(stage: &Stage) -> Result<()> {
+    let server = logging(stage).start()?;
+    let mut client = server.client()?;
     client.expect("CONFIG SET appendfsync no", "+OK\r\n")?;
     client.expect("SET a 5", "+OK\r\n")?;
     client.send(&["WAITAOF", "1", "0", "0"])?;
@@ -282,10 +303,12 @@ fn waitaof_answers_when_the_log_is_safe(stage: &Stage) -> Result<()> {
 one_poller!(
     commands_answer_as_they_should,
     a_rewrite_keeps_what_happens_meanwhile,
+    a_rewrite_needs_no_log,
     a_log_that_has_grown_is_rewritten,
     the_log_is_switched_on_and_off,
     a_log_that_has_not_begun_is_none,
     the_way_of_syncing_changes_live,
     the_form_of_the_base_changes_live,
     waitaof_answers_when_the_log_is_safe,
+    waitaof_ends_with_the_log,
 );

@@ -51,7 +51,7 @@ fn what_is_saved_is_there_at_the_next_start(stage: &Stage) -> Result<()> {
 }
 
 fn commands_answer_as_they_should(stage: &Stage) -> Result<()> {
-    let server = stage.start()?;
+    let server = stage.launch().option("appendonly", "yes").start()?;
     let mut client = server.client()?;
     converse(
         &mut client,
