@@ -108,7 +108,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "clippy",
-        150,
+        130,
         "does the compiler have something to say?",
         &[(
             Program::Cargo,
@@ -124,7 +124,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "unit",
-        180,
+        160,
         "does each part do what its comment says?",
         &[
             (
@@ -215,7 +215,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "server",
-        240,
+        220,
         "does the server build with optimizations?",
         &[(
             Program::Cargo,
@@ -247,12 +247,18 @@ pub(crate) const SUITES: &[Suite] = &[
         "is each reply, byte for byte, what a client expects?"
     )
     .needs(BOTH),
-    target!("differential", 170, "does it answer as Redis does?").needs(BOTH),
+    target!("differential", 150, "does it answer as Redis does?").needs(BOTH),
     target!("clients", 60, "do the client libraries work with it?").needs(BOTH),
     target!(
         "process",
         70,
         "does the binary behave: options, signals, files?"
+    )
+    .needs(BOTH),
+    target!(
+        "persistence",
+        80,
+        "is what is kept there again after restarts, kills, damage and full disks?"
     )
     .needs(BOTH),
     target!("fuzz", 60, "can bytes from outside break it?").needs(BOTH),
