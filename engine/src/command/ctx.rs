@@ -81,6 +81,10 @@ pub enum Background {
     Rewrite,
 }
 
+/// What WAITAOF answers when the disk that it would wait for gets no log.
+pub const NO_LOG: &str =
+    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+
 /// A reply that says that there is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {

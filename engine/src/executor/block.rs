@@ -9,7 +9,7 @@
 use super::{Engine, Flow, NEVER, Runner};
 use crate::base::map::{Map, hasher};
 use crate::base::{ConnId, DbIndex, Micros, Now};
-use crate::command::ctx::{BlockedOn, Release};
+use crate::command::ctx::{BlockedOn, NO_LOG, Release};
 use crate::command::{CmdError, CommandId};
 use crate::conn::SessionFlags;
 use crate::keyspace::Keyspace;
@@ -268,6 +268,9 @@ impl Runner<'_> {
             }
             (_, BlockedOn::Keys { .. }) => reply.null_array(),
             (_, BlockedOn::Replicas { .. }) => reply.integer(0),
+            (_, BlockedOn::Durability { local: 1.., .. }) if !self.ctx.persist.keeps_log() => {
+                outcome = Err(CmdError::fixed(NO_LOG));
+            }
             (_, BlockedOn::Durability { offset, .. }) => {
                 let progress = self.ctx.persist.progress();
                 let is_durable = self.ctx.persist.keeps_log() && progress.durable >= *offset;

@@ -230,6 +230,18 @@ impl Persist {
         self.store.stored()
     }
 
+    /// The log that is stored, whether one is kept now or not.
+    ///
+    /// # Errors
+    /// As [`Self::stored`].
+    pub fn stored_log(&mut self, config: &Config) -> PersistResult<Stored> {
+        if self.keeps_log() {
+            return self.store.stored();
+        }
+        let row = choose(self.members, true, config);
+        (row.open)(self.disk.clone(), &settings(config, self.pid)).stored()
+    }
+
     /// The snapshot by its own name, if there is one, to be loaded.
     ///
     /// # Errors

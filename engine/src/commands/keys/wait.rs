@@ -2,7 +2,7 @@
 
 use crate::base::Micros;
 use crate::base::number::parse_i64;
-use crate::command::ctx::BlockedOn;
+use crate::command::ctx::{BlockedOn, NO_LOG};
 use crate::command::options::{integer, integer_within};
 use crate::command::spec::Handler;
 use crate::command::{Categories, CmdError, Ctx, Flags, Group, Outcome, Spec};
@@ -52,9 +52,7 @@ fn waitaof(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let replicas = replicas.ok_or(CmdError::NotPositive)?;
     let deadline = deadline_of(ctx, args.get(3))?;
     if local > 0 && !ctx.config.persistence.appendonly {
-        return Err(CmdError::fixed(
-            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
-        ));
+        return Err(CmdError::fixed(NO_LOG));
     }
     let offset = ctx.session().last_write;
     let is_durable = ctx.persist.keeps_log() && ctx.persist.progress().durable >= offset;

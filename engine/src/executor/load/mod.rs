@@ -342,7 +342,8 @@ impl Engine {
             persist.save_here(&mut world)?;
         }
         let parts = if reload.is_log {
-            let stored = self.persist.stored().map_err(|error| error.to_string())?;
+            let stored = self.persist.stored_log(&self.config);
+            let stored = stored.map_err(|error| error.to_string())?;
             stored.parts
         } else {
             self.persist.snapshot_part(&self.config)?

@@ -162,9 +162,6 @@ const SUBS: &[Sub] = &[
 
 /// DEBUG LOADAOF
 fn loadaof(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
-    if !ctx.persist.keeps_log() {
-        return Err(CmdError::fixed("ERR there is no append-only file"));
-    }
     ctx.effects().reload = Some(Reload {
         saves: false,
         is_log: true,
