@@ -37,6 +37,10 @@ impl Persist {
         if self.snapshot_scheduled {
             return due(Purpose::Snapshot, None);
         }
+        if self.must_retry_snapshot(now, config) {
+            let why = "Writes are refused since the last snapshot has failed. Saving...";
+            return due(Purpose::Snapshot, Some(why.to_owned()));
+        }
         if let Some(point) = self.save_point(now, changes, config) {
             let SavePoint { seconds, changes } = point;
             let why = format!("{changes} changes in {seconds} seconds. Saving...");
@@ -68,8 +72,7 @@ impl Persist {
         if unsaved == 0 || points.is_empty() {
             return None;
         }
-        let rested = |last| now.monotonic.minus(last) > RETRY;
-        if self.snapshots.failure.is_some() && !self.snapshots.last_try.is_none_or(rested) {
+        if self.snapshots.failure.is_some() && !self.has_rested(now) {
             return None;
         }
         let age = now
@@ -79,6 +82,17 @@ impl Persist {
             .iter()
             .find(|point| unsaved >= u64::from(point.changes) && age > point.seconds)
             .cloned()
+    }
+
+    /// Whether the last attempt at a snapshot was long enough ago for another.
+    fn has_rested(&self, now: Now) -> bool {
+        let rested = |last| now.monotonic.minus(last) > RETRY;
+        self.snapshots.last_try.is_none_or(rested)
+    }
+
+    /// Writers are refused until there is a good snapshot: no save point will be reached by then.
+    fn must_retry_snapshot(&self, now: Now, config: &Config) -> bool {
+        self.refuses_for_snapshot(config) && self.has_rested(now)
     }
 
     /// By how many percent the log has grown, if it is to be rewritten for that.
