@@ -6,6 +6,7 @@
 mod crowd;
 mod files;
 mod listening;
+mod migrating;
 mod misbehaving;
 mod options;
 mod rewrite;
