@@ -512,6 +512,53 @@ other
 > DEBUG SET-ACTIVE-EXPIRE 1
 +OK
 
+# migrate
+> SET k v
++OK
+> MIGRATE 127.0.0.1 1 missing 0 100
++NOKEY
+> MIGRATE some.name 1 "" 0 100 KEYS
++NOKEY
+> MIGRATE some.name 1 "" 0 100 COPY AUTH pw KEYS missing AUTH
++NOKEY
+> MIGRATE 127.0.0.1 1 k 0 100 KEYS k
+-ERR When using MIGRATE KEYS option, the key argument must be set to the empty string
+> MIGRATE 127.0.0.1 1 k x 100
+-ERR value is not an integer or out of range
+> MIGRATE 127.0.0.1 1 k 0 x
+-ERR value is not an integer or out of range
+> MIGRATE 127.0.0.1 1 k x y WHAT
+-ERR syntax error
+> MIGRATE 127.0.0.1 1 k 0 100 AUTH
+-ERR syntax error
+> MIGRATE 127.0.0.1 1 k 0 100 AUTH2 user
+-ERR syntax error
+> MIGRATE 127.0.0.1 1 k 0
+-ERR wrong number of arguments for 'migrate' command
+> MIGRATE 127.0.0.1 -1 k 0 100
+-IOERR error or timeout connecting to the client
+> MIGRATE some.name 1 k 0 100
+-IOERR can't connect to the target: names of hosts are not looked up, an address is needed
+> MULTI
++OK
+> MIGRATE 127.0.0.1 1 k 0 100
++QUEUED
+> EXEC
+*1
+-ERR MIGRATE waits for another server, and is not possible in a transaction or a script
+> COMMAND GETKEYS MIGRATE 127.0.0.1 1 k 0 100 COPY
+*1
+$1
+k
+> COMMAND GETKEYS MIGRATE 127.0.0.1 1 "" 0 100 AUTH KEYS KEYS a b
+*2
+$1
+a
+$1
+b
+> COMMAND GETKEYS MIGRATE 127.0.0.1 1 k 0 100 KEYS a
+-ERR Invalid arguments specified for command
+
 # wait waitaof
 > WAIT 0 0
 :0

@@ -7,6 +7,7 @@ mod checking;
 mod crowd;
 mod files;
 mod listening;
+mod migrating;
 mod misbehaving;
 mod options;
 mod rewrite;

@@ -5,6 +5,7 @@
 //! the handler has returned.
 
 use super::feed::Feed;
+use super::migration::Migration;
 use super::table::CommandTable;
 use crate::base::rng::Rng;
 use crate::base::{ConnId, DbIndex, ListenerId, Micros, Now};
@@ -59,6 +60,8 @@ pub enum BlockedOn {
         /// What they must hold.
         kind: Kind,
     },
+    /// MIGRATE: another server has the keys, or will not.
+    Migration,
 }
 
 /// What DEBUG RELOAD and DEBUG LOADAOF are to do.
@@ -127,6 +130,8 @@ pub struct Effects {
     pub exec: bool,
     /// Messages to deliver.
     pub publish: Vec<Publication>,
+    /// Send these keys to another server; the client waits meanwhile.
+    pub migrate: Option<Box<Migration>>,
     /// Make the client wait, until this time if there is one.
     pub block: Option<(BlockedOn, Option<Micros>)>,
     /// Let these clients go.

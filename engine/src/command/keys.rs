@@ -113,7 +113,17 @@ pub fn keys_of(spec: &Spec, args: &Args<'_>) -> Result<Vec<KeyWord>, KeysError> 
     let mut found = Vec::new();
     for keys in spec.keys {
         if let Some(begin) = begin_of(keys, args) {
+            let first = found.len();
             collect(keys, begin, args, &mut found)?;
+            if keys.flags.has(KeyFlags::INCOMPLETE) && first > 0 && found.len() > first {
+                // MIGRATE names one key at its place, or others and none there.
+                if found
+                    .drain(..first)
+                    .any(|key| !args.get(key.index).is_empty())
+                {
+                    return Err(KeysError::Invalid);
+                }
+            }
         }
     }
     Ok(found)
@@ -180,7 +190,7 @@ fn collect(
     let words = (first..=last).step_by(step.max(1));
     found.extend(words.map(|index| KeyWord {
         index,
-        flags: keys.flags,
+        flags: keys.flags.without(KeyFlags::INCOMPLETE),
     }));
     Ok(())
 }

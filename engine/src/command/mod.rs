@@ -9,6 +9,7 @@ pub mod error;
 pub mod expire;
 pub mod feed;
 pub mod keys;
+pub mod migration;
 pub mod modes;
 pub mod options;
 pub mod scan;

@@ -50,6 +50,7 @@ pub const FAMILIES: &[&[Spec]] = &[
     keys::SORT_SPECS,
     keys::TRANSFER_SPECS,
     keys::DUMP_SPECS,
+    keys::MIGRATE_SPECS,
     keys::OBJECT_SPECS,
     keys::WAIT_SPECS,
     scripting::SPECS,

@@ -16,8 +16,10 @@ pub struct Clients {
     pub doomed: Vec<ConnId>,
     /// Connections that wait for something, the end of a pause included.
     pub blocked: usize,
-    /// The pause under way.
+    /// The pause under way that CLIENT PAUSE has begun.
     pub pause: Option<Pause>,
+    /// Keys are on their way to another server: whatever may write waits.
+    pub frozen: bool,
     /// Connections that see every command.
     pub monitors: Vec<ConnId>,
     /// A connection that is gone, and whose script has not ended; its slot may be used again.
@@ -36,6 +38,7 @@ impl Clients {
             doomed: Vec::new(),
             blocked: 0,
             pause: None,
+            frozen: false,
             monitors: Vec::new(),
             orphan: None,
         }
@@ -150,6 +153,13 @@ impl Clients {
         let mut all: Vec<&Conn> = self.rows.iter().filter_map(Option::as_deref).collect();
         all.sort_unstable_by_key(|conn| conn.session.client_id);
         all
+    }
+
+    /// Whether some commands wait for the end of a pause, whoever has begun it.
+    #[must_use]
+    #[inline]
+    pub const fn is_paused(&self) -> bool {
+        self.pause.is_some() || self.frozen
     }
 
     /// Has a connection closed when its replies have left; no further request of it is run.

@@ -10,7 +10,7 @@ use super::{Engine, Flow, NEVER, Runner};
 use crate::base::map::{Map, hasher};
 use crate::base::{ConnId, DbIndex, Micros, Now};
 use crate::command::ctx::{BlockedOn, NO_LOG, Release};
-use crate::command::{CmdError, CommandId};
+use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::SessionFlags;
 use crate::keyspace::Keyspace;
 use crate::resp::{Args, OwnedArgs, ReplyBuf};
@@ -53,6 +53,15 @@ impl Waiting {
             _ => None,
         }
     }
+}
+
+/// How a wait ends.
+#[derive(Debug)]
+enum Ending {
+    /// In vain.
+    LetGo(Release),
+    /// With what the command has come to.
+    Done(Outcome),
 }
 
 /// All waiting connections.
@@ -183,7 +192,10 @@ impl Engine {
     pub(super) fn serve_blocked(&mut self, now: Now, out: &mut Outbox) {
         // Who goes on may wait again at once, for something else: first all are taken out.
         for (conn, waiting, how) in self.blocked.take_over(now, &mut self.keyspace) {
-            self.answer_waiting(now, conn, &waiting, how);
+            self.answer_waiting(now, conn, &waiting, Ending::LetGo(how));
+            if waiting.on == BlockedOn::Migration {
+                self.give_up_migration(now, out);
+            }
             self.clients.let_go(conn, now.monotonic);
             self.blocked.served.push(conn);
         }
@@ -195,7 +207,18 @@ impl Engine {
         }
     }
 
-    fn answer_waiting(&mut self, now: Now, id: ConnId, waiting: &Waiting, how: Release) {
+    /// Ends the wait of `id` with what its command has come to, OK or an error; what it has sent
+    /// meanwhile is run at the end of this turn.
+    pub(super) fn finish_wait(&mut self, now: Now, id: ConnId, outcome: Outcome) {
+        let Some(waiting) = self.blocked.take(id, &mut self.keyspace) else {
+            return;
+        };
+        self.answer_waiting(now, id, &waiting, Ending::Done(outcome));
+        self.clients.let_go(id, now.monotonic);
+        self.blocked.served.push(id);
+    }
+
+    fn answer_waiting(&mut self, now: Now, id: ConnId, waiting: &Waiting, how: Ending) {
         if self.clients.output_of(id).is_none() {
             return;
         }
@@ -217,7 +240,7 @@ impl Engine {
         if !is_over && !std::mem::take(&mut self.blocked.pause_ended) {
             return;
         }
-        self.keyspace.keeps_expired = self.clients.pause.is_some();
+        self.keyspace.keeps_expired = self.clients.is_paused();
         for conn in std::mem::take(&mut self.blocked.paused) {
             self.clients.let_go(conn, now.monotonic);
             self.resume(now, conn, out);
@@ -254,15 +277,17 @@ impl Runner<'_> {
         self.blocked.add(self.ctx.conn, waiting, self.ctx.keyspace);
     }
 
-    /// Answers a command that has waited in vain, and counts it.
-    fn end_wait(&mut self, waiting: &Waiting, how: Release) {
+    /// Answers a command that waits no more, and counts it.
+    fn end_wait(&mut self, waiting: &Waiting, how: Ending) {
         let (begun, db) = (self.stamp, self.ctx.db);
         let (mark, before) = (self.ctx.reply.buf.mark(), self.ctx.reply.buf.len());
         self.ctx.command = waiting.command;
         let reply = &mut self.ctx.reply;
         let mut outcome = Ok(());
         match (how, &waiting.on) {
-            (Release::Error, _) => {
+            (Ending::Done(Ok(())), _) => reply.ok(),
+            (Ending::Done(error), _) => outcome = error,
+            (Ending::LetGo(Release::Error), _) => {
                 let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 outcome = Err(CmdError::fixed(text));
             }
@@ -270,6 +295,10 @@ impl Runner<'_> {
             (_, BlockedOn::Replicas { .. }) => reply.integer(0),
             (_, BlockedOn::Durability { local: 1.., .. }) if !self.ctx.persist.keeps_log() => {
                 outcome = Err(CmdError::fixed(NO_LOG));
+            }
+            (_, BlockedOn::Migration) => {
+                let text = "IOERR the wait for the target instance was cut short";
+                outcome = Err(CmdError::fixed(text));
             }
             (_, BlockedOn::Durability { offset, .. }) => {
                 let progress = self.ctx.persist.progress();

@@ -44,7 +44,7 @@ impl Runner<'_> {
         };
         conn.session.last_command = command;
         let slow = flags.has(SessionFlags::SLOW_PATH)
-            || self.ctx.clients.pause.is_some()
+            || self.ctx.clients.is_paused()
             || !self.ctx.clients.monitors.is_empty()
             || self.suspended.is_some()
             || self.ctx.persist.gate() != Gate::Open;
@@ -166,14 +166,13 @@ impl Runner<'_> {
 
     /// Whether a pause holds this command back, be it only to be queued.
     fn must_wait_for_pause(&self, command: CommandId) -> bool {
-        let Some(pause) = self.ctx.clients.pause else {
-            return false;
-        };
-        if pause.until <= self.ctx.now.monotonic {
-            return false;
-        }
-        if pause.scope == PauseScope::All {
+        let now = self.ctx.now.monotonic;
+        let pause = self.ctx.clients.pause.filter(|pause| pause.until > now);
+        if pause.is_some_and(|pause| pause.scope == PauseScope::All) {
             return true;
+        }
+        if pause.is_none() && !self.ctx.clients.frozen {
+            return false;
         }
         let row = self.ctx.commands.row(command);
         let queue_writes = || {

@@ -181,7 +181,7 @@ impl Engine {
 
     /// Removes expired keys that nobody asks for.
     fn expire_cycle(&mut self, now: Now) {
-        if !self.keyspace.active_expire || self.clients.pause.is_some() {
+        if !self.keyspace.active_expire || self.clients.is_paused() {
             return;
         }
         let mut steps = EXPIRE_STEPS.saturating_mul(self.config.memory.active_expire_effort.max(1));

@@ -41,6 +41,9 @@ impl Runner<'_> {
         }
         self.concern_clients(&effects);
         self.concern_loop(&effects, out);
+        if let Some(asked) = effects.migrate {
+            self.begin_migration(*asked, out);
+        }
         if let Some((on, deadline)) = effects.block {
             self.block(on, deadline, command, args);
         }
@@ -68,7 +71,7 @@ impl Runner<'_> {
         }
         if let Some(pause) = effects.pause {
             self.ctx.clients.pause = pause;
-            self.ctx.keyspace.keeps_expired = pause.is_some();
+            self.ctx.keyspace.keeps_expired = self.ctx.clients.is_paused();
             if pause.is_none() {
                 self.blocked.pause_ended = true;
             }

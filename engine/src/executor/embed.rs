@@ -7,7 +7,7 @@ use crate::resp::ReplyBuf;
 use crate::seam::disk::NullDisk;
 use crate::seam::host::{Host, LogLevel, Notice, ProcessFacts, ProcessIdentity, Refusal};
 use crate::seam::machine::{Action, Machine, Outbox};
-use crate::seam::poller::{Arrival, Endpoint, Event};
+use crate::seam::poller::{Arrival, Endpoint, Event, Fault};
 use dovetail_memory::HeapPages;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,6 +16,8 @@ use std::rc::Rc;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullHost;
 
+/// The number of the error for what a system cannot do.
+const NOT_IMPLEMENTED: i32 = 38;
 /// What [`NullHost`] refuses with.
 const NO_PROCESS: &str = "there is no process around this engine";
 
@@ -31,6 +33,10 @@ impl Host for NullHost {
     }
 
     fn choose_poller(&mut self, _name: &str) -> Result<&'static str, Refusal> {
+        Err(Refusal(NO_PROCESS.to_owned()))
+    }
+
+    fn locate(&mut self, _name: &str, _port: u16) -> Result<Endpoint, Refusal> {
         Err(Refusal(NO_PROCESS.to_owned()))
     }
 
@@ -139,9 +145,12 @@ impl Embedded {
     pub fn raw(&mut self, now: Now, wire: &mut [u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         self.receive(now, wire);
-        self.engine.end_turn(now, &mut self.out);
-        while self.engine.is_busy() {
+        loop {
             self.engine.end_turn(now, &mut self.out);
+            self.refuse_to_dial();
+            if !self.engine.is_busy() {
+                break;
+            }
         }
         self.engine.replies(&mut |_, reply: &mut ReplyBuf| {
             answer.extend_from_slice(&reply.to_vec());
@@ -180,6 +189,7 @@ impl Embedded {
 
     /// Does for the engine what a poller would.
     fn act(&mut self, now: Now) {
+        self.refuse_to_dial();
         for action in std::mem::take(&mut self.out.actions) {
             match action {
                 Action::Fill { buffer, wanted, .. } => self.filling = Some((buffer, wanted)),
@@ -194,6 +204,20 @@ impl Embedded {
                 _ => {}
             }
         }
+    }
+
+    /// There is no poller to connect with.
+    fn refuse_to_dial(&mut self) {
+        let fault = Fault {
+            op: "connect",
+            errno: NOT_IMPLEMENTED,
+        };
+        self.out.actions.retain(|action| {
+            if let Action::Connect { ticket, .. } = action {
+                self.engine.on_dialled(*ticket, Err(fault));
+            }
+            !matches!(action, Action::Connect { .. })
+        });
     }
 }
 

@@ -14,7 +14,9 @@ mod deliver;
 mod effects;
 pub mod embed;
 mod load;
+mod migrate;
 mod multi;
+mod outward;
 mod persist;
 mod redact;
 mod requests;
@@ -37,9 +39,9 @@ use crate::pubsub::Pubsub;
 use crate::resp::{Parser, ReplyBuf};
 use crate::script::Scripts;
 use crate::seam::host::{Host, ProcessIdentity};
-use crate::seam::machine::{Machine, Outbox};
+use crate::seam::machine::{Machine, Outbox, Ticket};
 use crate::seam::persistence::{PersistenceEntry, SharedDisk};
-use crate::seam::poller::{Event, Patience};
+use crate::seam::poller::{Event, Fault, Patience};
 use block::Blocked;
 use cron::Cron;
 use dovetail_memory::PageSource;
@@ -111,6 +113,10 @@ pub struct Engine {
     /// Empty output buffers for connections that have something to say.
     spare: Vec<ReplyBuf>,
     blocked: Blocked,
+    /// Connections to others.
+    outward: outward::Outward,
+    /// Keys on their way to another server.
+    migrating: Option<Box<migrate::Migrating>>,
     cron: Cron,
     /// Connections heard of in the turns of the last tick, and in those of this one.
     active: cron::Activity,
@@ -179,6 +185,8 @@ impl Engine {
             parser: Parser::default(),
             spare: Vec::new(),
             blocked,
+            outward: outward::Outward::default(),
+            migrating: None,
             cron: Cron::default(),
             active: cron::Activity::default(),
             shutdown: turn::Shutdown::Running,
@@ -255,6 +263,8 @@ impl Engine {
             },
             suspended: &mut self.suspended,
             blocked: &mut self.blocked,
+            outward: &mut self.outward,
+            migrating: &mut self.migrating,
             shutdown: &mut self.shutdown,
             reload: &mut self.reload,
             cron_paused: &mut self.cron.paused,
@@ -271,6 +281,8 @@ struct Runner<'a> {
     ctx: Ctx<'a>,
     suspended: &'a mut Option<Box<script::Suspended>>,
     blocked: &'a mut Blocked,
+    outward: &'a mut outward::Outward,
+    migrating: &'a mut Option<Box<migrate::Migrating>>,
     shutdown: &'a mut turn::Shutdown,
     reload: &'a mut Option<(Reload, ConnId)>,
     cron_paused: &'a mut bool,
@@ -306,12 +318,25 @@ impl Machine for Engine {
                 self.on_accepted(now, conn, *arrival);
             }
             Event::AcceptFailed { listener: _, fault } => self.on_accept_failed(fault),
-            Event::Stalled { conn, unsent } => self.on_stalled(now, conn, unsent),
-            Event::Drained { conn } => self.on_drained(now, conn),
-            Event::Closed { conn, result: _ } => self.on_closed(conn),
-            Event::Connected { .. } => unreachable!("nothing connects outwards yet"),
+            Event::Stalled { conn, unsent } => {
+                self.on_stalled(now, conn, unsent);
+                self.on_link_unsent(now, conn, unsent);
+            }
+            Event::Drained { conn } => {
+                self.on_drained(now, conn);
+                self.on_link_unsent(now, conn, 0);
+            }
+            Event::Closed { conn, result } => {
+                self.on_closed(conn);
+                self.on_link_closed(now, conn, result);
+            }
+            Event::Connected { conn, result } => self.on_link_connected(now, conn, result),
             Event::Woken => self.on_woken(now),
         }
+    }
+
+    fn on_dialled(&mut self, ticket: Ticket, result: Result<ConnId, Fault>) {
+        self.on_link_named(ticket, result);
     }
 
     fn end_turn(&mut self, now: Now, out: &mut Outbox) {

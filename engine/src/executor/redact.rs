@@ -13,6 +13,7 @@ pub(super) fn redacted(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
     let is_secret: fn(&Args<'_>, usize) -> bool = match &*row.full_name {
         "auth" => |_, index| index > 0,
         "hello" => is_login,
+        "migrate" => is_login_elsewhere,
         "config|set" => is_secret_setting,
         _ => return None,
     };
@@ -30,6 +31,29 @@ pub(super) fn redacted(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
 fn is_login(args: &Args<'_>, index: usize) -> bool {
     let follows_auth = |by: usize| index >= by + 2 && is(args.get(index - by), "auth");
     follows_auth(1) || follows_auth(2)
+}
+
+/// User and password for the other side of a MIGRATE.
+fn is_login_elsewhere(args: &Args<'_>, index: usize) -> bool {
+    // Names of keys follow KEYS, whatever they look like.
+    let mut at = 6;
+    while at < index {
+        let word = args.get(at);
+        let secrets = if is(word, "auth") {
+            1
+        } else if is(word, "auth2") {
+            2
+        } else if is(word, "keys") {
+            return false;
+        } else {
+            0
+        };
+        if index <= at + secrets {
+            return true;
+        }
+        at += 1 + secrets;
+    }
+    false
 }
 
 /// The value of a directive that nobody is to see.
@@ -67,6 +91,14 @@ mod tests {
                 "HELLO 3 AUTH (redacted) (redacted) SETNAME n",
             ),
             ("HELLO 3", "HELLO 3"),
+            (
+                "MIGRATE h 1 k 0 5 COPY AUTH auth2 REPLACE AUTH2 u p",
+                "MIGRATE h 1 k 0 5 COPY AUTH (redacted) REPLACE AUTH2 (redacted) (redacted)",
+            ),
+            (
+                "migrate auth 1 auth 0 auth KEYS auth k",
+                "migrate auth 1 auth 0 auth KEYS auth k",
+            ),
         ] {
             assert_eq!(shown(request).as_deref(), Some(expected));
         }

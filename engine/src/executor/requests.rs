@@ -105,7 +105,7 @@ impl Engine {
             self.run_ahead(now, out);
         }
         let Some(conn) = self.clients.get_mut(id) else {
-            return;
+            return self.on_link_received(now, id, bytes);
         };
         let session = &mut conn.session;
         session.last_active = now.monotonic;

@@ -386,10 +386,11 @@ impl Runner<'_> {
 }
 
 impl Engine {
-    /// Whether a script keeps the server busy.
+    /// Whether a script keeps the server busy, or something is to be told at the end of a turn: it
+    /// shall be turned again though nothing happens.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.suspended.is_some()
+        self.suspended.is_some() || self.outward.has_work()
     }
 
     /// Gives the script that keeps the server busy its slice of this turn.

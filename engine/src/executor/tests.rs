@@ -3,6 +3,7 @@
 mod clients;
 mod feed;
 mod framing;
+mod migrate;
 mod together;
 mod transactions;
 
@@ -11,7 +12,7 @@ use crate::base::{ConnId, ListenerId, Micros, Now};
 use crate::config::Locality;
 use crate::resp::ReplyBuf;
 use crate::seam::machine::{Action, Machine, Outbox};
-use crate::seam::poller::{Arrival, Close, Endpoint, Event};
+use crate::seam::poller::{Arrival, Close, Endpoint, Event, Fault};
 
 /// One peer, as the poller keeps it.
 struct Peer {
@@ -33,6 +34,8 @@ struct Rig {
     millis: u64,
     /// Who is closed does not go yet.
     lingers: bool,
+    /// Why no attempt to connect can be made.
+    dial_fault: Option<Fault>,
 }
 
 impl Rig {
@@ -47,6 +50,7 @@ impl Rig {
             peers: Vec::new(),
             millis: 1_000_000,
             lingers: false,
+            dial_fault: None,
         };
         rig.engine.start(rig.now(), "none", &mut rig.out);
         rig
@@ -59,24 +63,29 @@ impl Rig {
         }
     }
 
-    fn connect(&mut self) -> usize {
-        let slot = u32::try_from(self.peers.len()).unwrap();
+    /// One more peer, of whom the engine has not been told.
+    fn meet(&mut self) -> ConnId {
         let id = ConnId {
-            slot,
+            slot: u32::try_from(self.peers.len()).unwrap(),
             generation: 0,
         };
-        let address = |port| Endpoint::Ip(([127, 0, 0, 1], port).into());
-        let arrival = Box::new(Arrival {
-            peer: address(u16::try_from(slot).unwrap() + 1000),
-            local: address(6379),
-            descriptor: -1,
-        });
         self.peers.push(Peer {
             id,
             filling: None,
             heard: Vec::new(),
             stuck: None,
             closed: None,
+        });
+        id
+    }
+
+    fn connect(&mut self) -> usize {
+        let id = self.meet();
+        let address = |port| Endpoint::Ip(([127, 0, 0, 1], port).into());
+        let arrival = Box::new(Arrival {
+            peer: address(u16::try_from(id.slot).unwrap() + 1000),
+            local: address(6379),
+            descriptor: -1,
         });
         let listener = ListenerId(0);
         self.event(Event::Accepted {
@@ -127,6 +136,13 @@ impl Rig {
                     assert!(peer.filling.is_none(), "one word at a time is filled");
                     peer.filling = Some((buffer, wanted));
                 }
+                Action::Connect { ticket, .. } => {
+                    let result = match self.dial_fault {
+                        Some(fault) => Err(fault),
+                        None => Ok(self.meet()),
+                    };
+                    self.engine.on_dialled(ticket, result);
+                }
                 Action::Close(conn, how) => self.peers[conn.index()].closed = Some(how),
                 _ => {}
             }
@@ -145,6 +161,7 @@ impl Rig {
                 Some(waiting) => *waiting += reply.len(),
                 None => peer.heard.extend(reply.to_vec()),
             }
+            reply.clear(usize::MAX);
             peer.stuck.unwrap_or(0)
         });
         self.act();

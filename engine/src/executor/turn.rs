@@ -101,6 +101,8 @@ impl Engine {
         }
         self.observed.stats.turns += 1;
         self.observed.stats.counters = out.counters;
+        self.serve_outward(now, out);
+        self.go_on_migrating(now, out);
         if self.blocked.has_work(now) {
             self.serve_blocked(now, out);
         }
@@ -114,7 +116,9 @@ impl Engine {
         if self.loading.is_some() {
             self.go_on_loading(now);
         }
-        self.serve_reload(now, out);
+        if !self.clients.frozen {
+            self.serve_reload(now, out);
+        }
         if self.persist.switch_scheduled {
             let mut unused = ReplyBuf::new();
             self.lend(now, NOBODY, &mut unused).switch_late();
@@ -137,6 +141,7 @@ impl Engine {
     ) {
         let now = self.cron.now();
         let is_behind = self.is_behind();
+        self.outward.hand_out(send);
         if !self.holding.is_empty() {
             self.release_held(send);
         }
@@ -213,11 +218,12 @@ impl Engine {
             || self.blocked.pause_ended
             || self.blocked.has_work(now)
             || self.suspended.is_some()
+            || self.outward.has_work()
             || self.loading.is_some();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
         let log = self.persist.progress().due.unwrap_or(super::NEVER);
         let due = self.cron.deadline().min(self.blocked.deadline());
-        let due = due.min(pause).min(log);
+        let due = due.min(pause).min(log).min(self.migration_due());
         let sleep = if busy {
             Micros(0)
         } else {

@@ -91,7 +91,7 @@ pub fn drive<P: Poller>(
             Turn::Again => {}
             Turn::Finished => return Ok(Ended::Finished),
             Turn::Switch(to) => {
-                let carried = looping.end(&mut poller, surroundings);
+                let carried = looping.end(&mut poller, machine, surroundings);
                 return Ok(Ended::Switch {
                     to,
                     sockets: poller.release(),
@@ -134,7 +134,7 @@ impl Looping {
         surroundings: &mut dyn Surroundings<P::Door>,
     ) -> Result<Turn, Fault> {
         let Self { out, carried } = self;
-        settle(poller, out, surroundings);
+        settle(poller, machine, out, surroundings);
         let now = surroundings.now();
         poller.wait(machine.patience(now))?;
         let now = surroundings.now();
@@ -145,7 +145,7 @@ impl Looping {
             carried.events += 1;
             machine.on_event(now, event, out);
             if !out.actions.is_empty() {
-                act(poller, out);
+                act(poller, machine, out);
             }
         }
         out.counters.events = carried.events;
@@ -154,7 +154,7 @@ impl Looping {
             poller.send(conn, reply);
             poller.unsent(conn)
         });
-        act(poller, out);
+        act(poller, machine, out);
         if machine.is_finished() {
             return Ok(Turn::Finished);
         }
@@ -165,9 +165,10 @@ impl Looping {
     pub fn end<P: Poller>(
         mut self,
         poller: &mut P,
+        machine: &mut dyn Machine,
         surroundings: &mut dyn Surroundings<P::Door>,
     ) -> Carried {
-        settle(poller, &mut self.out, surroundings);
+        settle(poller, machine, &mut self.out, surroundings);
         self.carried.calls = sum(self.carried.calls, poller.calls());
         self.carried
     }
@@ -176,10 +177,11 @@ impl Looping {
 /// Gives the poller what the machine asked for between two waits.
 fn settle<P: Poller>(
     poller: &mut P,
+    machine: &mut dyn Machine,
     out: &mut Outbox,
     surroundings: &mut dyn Surroundings<P::Door>,
 ) {
-    act(poller, out);
+    act(poller, machine, out);
     if std::mem::take(&mut out.doors_changed) {
         for (listener, door) in surroundings.doors() {
             if let Err(fault) = poller.listen(listener, door) {
@@ -189,7 +191,7 @@ fn settle<P: Poller>(
     }
 }
 
-fn act<P: Poller>(poller: &mut P, out: &mut Outbox) {
+fn act<P: Poller>(poller: &mut P, machine: &mut dyn Machine, out: &mut Outbox) {
     for action in out.actions.drain(..) {
         match action {
             Action::Fill {
@@ -197,6 +199,7 @@ fn act<P: Poller>(poller: &mut P, out: &mut Outbox) {
                 buffer,
                 wanted,
             } => poller.fill(conn, buffer, wanted),
+            Action::Connect { ticket, peer } => machine.on_dialled(ticket, poller.connect(&peer)),
             Action::Pause(conn, reading) => poller.pause(conn, reading),
             Action::Close(conn, how) => poller.close(conn, how),
             Action::Options(options) => poller.set_options(options),

@@ -4,9 +4,10 @@
 
 use super::disk::Disk;
 use super::poller::{Fault, SocketOptions};
-use crate::base::{ListenerId, Micros, Now};
+use crate::base::{Endpoint, ListenerId, Micros, Now};
 use crate::config::{self, Config};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// How important a log line is; the letters are those of the classic log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,6 +150,21 @@ pub trait Host {
     /// How many connections the poller called `name` can hold in this process.
     fn connections_max(&self, _name: &str) -> usize {
         usize::MAX
+    }
+    /// Where another server is: `name` is an address, or `localhost`. Names that somebody else would
+    /// have to be asked for are refused, because the answer would be waited for.
+    ///
+    /// # Errors
+    /// Why not, in words for the client.
+    fn locate(&mut self, name: &str, port: u16) -> Result<Endpoint, Refusal> {
+        let address = match name {
+            _ if name.eq_ignore_ascii_case("localhost") => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            _ => name.parse(),
+        };
+        let address = address.map_err(|_| {
+            Refusal("names of hosts are not looked up, an address is needed".to_owned())
+        })?;
+        Ok(Endpoint::Ip(SocketAddr::new(address, port)))
     }
     /// Opens the listeners that `config` describes and closes those it no longer does. The new
     /// ones reach the poller after the turn; returned are the ids to be closed.

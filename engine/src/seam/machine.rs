@@ -1,8 +1,13 @@
 //! What is driven: a deterministic program that takes events and time and gives bytes.
 
-use super::poller::{Calls, Close, Event, Patience, Reading, SocketOptions};
+use super::poller::{Calls, Close, Endpoint, Event, Fault, Patience, Reading, SocketOptions};
 use crate::base::{ConnId, ListenerId, Now};
 use crate::resp::ReplyBuf;
+
+/// Names an outgoing connection before it has a [`ConnId`]; the machine that asks for it chooses the
+/// number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
 
 /// What a machine asks of its poller besides sending.
 #[derive(Debug)]
@@ -15,6 +20,13 @@ pub enum Action {
         buffer: Vec<u8>,
         /// Its length when full.
         wanted: usize,
+    },
+    /// See [`super::poller::Poller::connect`]; answered at once by [`Machine::on_dialled`].
+    Connect {
+        /// By which the answer is known.
+        ticket: Ticket,
+        /// To where.
+        peer: Endpoint,
     },
     /// See [`super::poller::Poller::pause`].
     Pause(ConnId, Reading),
@@ -56,6 +68,10 @@ pub trait Machine {
     fn start(&mut self, now: Now, poller: &'static str, out: &mut Outbox);
     /// One event. Replies are kept until [`Self::replies`] is called.
     fn on_event(&mut self, now: Now, event: Event<'_>, out: &mut Outbox);
+    /// What has become of an [`Action::Connect`]: the name of the connection, whose
+    /// [`Event::Connected`] will say how the attempt has ended, or why there is not even an attempt.
+    /// It comes while actions are carried out, before the next event; only those hear it who ask.
+    fn on_dialled(&mut self, _ticket: Ticket, _result: Result<ConnId, Fault>) {}
     /// All events of this wake have been seen: finish what belongs together.
     fn end_turn(&mut self, now: Now, out: &mut Outbox);
     /// Hands every finished reply to `send`, which takes it whole and returns how many bytes of

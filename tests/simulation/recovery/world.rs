@@ -84,8 +84,11 @@ pub(crate) struct World {
     story: Vec<String>,
     words: u64,
     /// The batch of this turn, and whether it was done where that can be told by now.
-    sent: Option<(Vec<(usize, Op)>, Option<bool>)>,
+    sent: Option<Sent>,
 }
+
+/// What was sent in a turn, by client, and whether it was done.
+type Sent = (Vec<(usize, Op)>, Option<bool>);
 
 /// A number below `bound` that fits anything.
 fn below(rng: &mut Rng, bound: usize) -> usize {

@@ -3,6 +3,7 @@
 mod basic;
 mod dump;
 mod expiry;
+mod migrate;
 mod object;
 mod scan;
 mod sort;
@@ -12,6 +13,7 @@ mod wait;
 pub use basic::SPECS as BASIC_SPECS;
 pub use dump::SPECS as DUMP_SPECS;
 pub use expiry::SPECS as EXPIRY_SPECS;
+pub use migrate::SPECS as MIGRATE_SPECS;
 pub use object::SPECS as OBJECT_SPECS;
 pub use scan::SPECS as SCAN_SPECS;
 pub use sort::SPECS as SORT_SPECS;

@@ -3,7 +3,7 @@
 use super::Rig;
 
 /// The records of the feed, a line each, and the feed emptied.
-fn recorded(rig: &mut Rig) -> Vec<String> {
+pub(super) fn recorded(rig: &mut Rig) -> Vec<String> {
     let feed = rig.engine.feed();
     let text = String::from_utf8(feed.whole().to_vec()).unwrap();
     feed.clear();
