@@ -56,6 +56,7 @@ impl Child {
         let refused = |fault: dovetail_engine::seam::poller::Fault| Refusal(fault.to_string());
         let (pipe, told) = process::pipe().map_err(refused)?;
         let begun = clock::monotonic();
+        let parent = process::id();
         match process::fork().map_err(refused)? {
             Forked::Parent(pid) => {
                 let stopped = clock::monotonic().minus(begun);
@@ -69,7 +70,7 @@ impl Child {
                 });
                 Ok((stopped.0, pid))
             }
-            Forked::Child => live(&told, job),
+            Forked::Child => live(parent, &told, job),
         }
     }
 
@@ -140,9 +141,13 @@ impl Running {
 }
 
 /// The child's whole life.
-fn live(told: &Fd, job: &mut Job<'_>) -> ! {
+fn live(parent: u32, told: &Fd, job: &mut Job<'_>) -> ! {
     // A kernel that refuses one of these leaves a child that works all the same.
     process::end_with_parent();
+    if std::os::unix::process::parent_id() != parent {
+        // It has ended before.
+        process::exit_now(1);
+    }
     let _kept = signal::restore();
     process::close_others(told.as_fd());
     process::be_polite(POLITENESS);

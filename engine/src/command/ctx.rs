@@ -9,7 +9,7 @@ use super::migration::Migration;
 use super::table::CommandTable;
 use crate::base::rng::Rng;
 use crate::base::{ConnId, DbIndex, ListenerId, Micros, Now};
-use crate::config::{Config, ShutdownOptions};
+use crate::config::{Changes, Config, ShutdownOptions};
 use crate::conn::{Clients, Pause, Session, SessionFlags};
 use crate::keyspace::{EventClasses, Key, Keyspace};
 use crate::observe::Observed;
@@ -154,9 +154,9 @@ pub struct Effects {
     pub settle_all: bool,
     /// Have a child save; the executor answers.
     pub background: Option<Background>,
-    /// The log has been switched on or off by configuration; the executor answers, and sets the
-    /// directive back if that fails.
-    pub switch_log: bool,
+    /// The log has been switched on or off by these changes of the configuration; the executor
+    /// answers, and takes them back if that fails.
+    pub switch_log: Option<Changes>,
     /// Load what is stored in place of the dataset; the executor answers.
     pub reload: Option<Reload>,
     /// Stop the periodic duties, or go on with them.

@@ -18,7 +18,7 @@ impl Runner<'_> {
         args: &Args<'_>,
         out: &mut Outbox,
     ) -> Flow {
-        let effects = std::mem::take(self.ctx.effects);
+        let mut effects = std::mem::take(self.ctx.effects);
         for publication in &effects.publish {
             self.deliver(publication);
         }
@@ -33,8 +33,8 @@ impl Runner<'_> {
         if let Some(what) = effects.background {
             self.begin_background(what);
         }
-        if effects.switch_log {
-            self.switch_log();
+        if let Some(changes) = effects.switch_log.take() {
+            self.switch_log(changes);
         }
         if let Some(reload) = effects.reload {
             self.ask_reload(reload);

@@ -30,7 +30,7 @@ use crate::base::{ConnId, Micros, Now};
 use crate::command::ctx::Reload;
 use crate::command::{CommandTable, Ctx, Effects, Feed};
 use crate::commands::FAMILIES;
-use crate::config::Config;
+use crate::config::{Config, ShutdownOptions};
 use crate::conn::Clients;
 use crate::keyspace::Keyspace;
 use crate::observe::Observed;
@@ -121,6 +121,8 @@ pub struct Engine {
     /// Connections heard of in the turns of the last tick, and in those of this one.
     active: cron::Activity,
     shutdown: turn::Shutdown,
+    /// A signal's wish that waits for the end of a script.
+    end_later: Option<ShutdownOptions>,
     /// Connections that the present poller can hold.
     connections_max: usize,
 }
@@ -190,6 +192,7 @@ impl Engine {
             cron: Cron::default(),
             active: cron::Activity::default(),
             shutdown: turn::Shutdown::Running,
+            end_later: None,
             connections_max: usize::MAX,
         })
     }

@@ -6,7 +6,7 @@ use super::{Engine, Runner};
 use crate::base::{ConnId, Now};
 use crate::command::CmdError;
 use crate::command::ctx::{Background, Release};
-use crate::config::ShutdownOptions;
+use crate::config::{Changes, ShutdownOptions};
 use crate::conn::{Held, SessionFlags};
 use crate::resp::ReplyBuf;
 use crate::seam::host::LogLevel;
@@ -217,8 +217,8 @@ impl Runner<'_> {
         }
     }
 
-    /// CONFIG SET appendonly: answers, and takes the directive back if that fails.
-    pub(super) fn switch_log(&mut self) {
+    /// CONFIG SET appendonly: answers, and takes all `changes` back if that fails.
+    pub(super) fn switch_log(&mut self, changes: Changes) {
         let session = self.ctx.session();
         if session.flags.has(SessionFlags::EXECUTING) {
             // A log does not begin in the middle of a transaction.
@@ -230,7 +230,12 @@ impl Runner<'_> {
             Ok(()) => self.ctx.reply.ok(),
             Err(why) => {
                 let on = self.ctx.config.persistence.appendonly;
-                self.ctx.config.persistence.appendonly = !on;
+                changes.take_back(self.ctx.config);
+                if let Err(refusal) = self.ctx.host.reconfigure(self.ctx.config) {
+                    let line = format!("Cannot go back to the old configuration: {refusal}");
+                    self.ctx.host.log(LogLevel::Warning, &line);
+                }
+                self.ctx.persist.apply(self.ctx.config);
                 let word = if on { "on" } else { "off" };
                 let text = format!(
                     "ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable to \
@@ -254,19 +259,22 @@ impl Runner<'_> {
             return Err("the dataset is being loaded".to_owned());
         }
         hand_over(self.ctx.feed, self.ctx.persist, self.ctx.now);
-        if !is_on {
-            let (persist, mut world) = self.ctx.saving();
-            persist.kill_rewrite(&mut world);
-        }
+        // A base for another log, or for none.
+        let (persist, mut world) = self.ctx.saving();
+        persist.kill_rewrite(&mut world);
         let (now, end) = (self.ctx.now, self.ctx.feed.end());
-        let switched = self.ctx.persist.switch(now, end, self.ctx.config);
-        if let Err(error) = switched {
-            let line = format!(
-                "Can't turn the AOF {}: {error}",
-                if is_on { "on" } else { "off" }
-            );
-            self.ctx.host.log(LogLevel::Warning, &line);
-            return Err(error.to_string());
+        match self.ctx.persist.switch(now, end, self.ctx.config) {
+            Ok(None) => {}
+            Ok(Some(lost)) => {
+                let line = format!("The AOF is off; its end could not be kept: {lost}");
+                self.ctx.host.log(LogLevel::Warning, &line);
+            }
+            Err(error) => {
+                let word = if is_on { "on" } else { "off" };
+                let line = format!("Can't turn the AOF {word}: {error}");
+                self.ctx.host.log(LogLevel::Warning, &line);
+                return Err(error.to_string());
+            }
         }
         self.ctx.feed.want(is_on);
         self.ctx.keyspace.keeps_removed = is_on;
@@ -311,7 +319,7 @@ impl Runner<'_> {
         log(self, LogLevel::Notice, "User requested shutdown...");
         if self.ctx.persist.load.is_none() {
             let progress = self.ctx.persist.progress();
-            if progress.needs_base && progress.trouble.is_none() {
+            if progress.needs_base {
                 if !options.force {
                     log(self, LogLevel::Warning, "Writing initial AOF, can't exit.");
                     return Err(());

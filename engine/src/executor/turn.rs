@@ -78,7 +78,10 @@ impl Engine {
         };
         let line = format!("Received {name} scheduling shutdown...");
         self.host.log(LogLevel::Warning, &line);
-        if self.shutdown == Shutdown::Running {
+        if self.suspended.is_some() && !request.nosave {
+            // Half of what the script does is nothing to be saved.
+            self.end_later = Some(request);
+        } else if self.shutdown == Shutdown::Running {
             self.end_by_signal(now, request);
         }
     }
@@ -98,6 +101,9 @@ impl Engine {
             self.log_turn(now);
             self.close_doomed(out);
             return;
+        }
+        if let Some(request) = self.end_later.take() {
+            self.end_by_signal(now, request);
         }
         self.observed.stats.turns += 1;
         self.observed.stats.counters = out.counters;

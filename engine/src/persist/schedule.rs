@@ -11,7 +11,7 @@ const RETRY: Micros = Micros::from_secs(5);
 const FAILURES_AT_ONCE: u32 = 3;
 /// The longest such wait.
 const WAIT_MAX: Micros = Micros::from_secs(3600);
-/// How long after a failed attempt a base is tried again that must be written.
+/// How long after an attempt a base is tried again that must be written; twice that after each failure.
 const BASE_RETRY: Micros = Micros::from_secs(1);
 
 /// A save that is due, and the line that says why.
@@ -62,7 +62,9 @@ impl Persist {
 
     /// A base must be written, and the last attempt was long enough ago.
     fn needs_base(&self, now: Now) -> bool {
-        let rested = |last| now.monotonic.minus(last) >= BASE_RETRY;
+        let doublings = self.rewrites.failures_in_a_row.min(6);
+        let wait = Micros(BASE_RETRY.0 << doublings);
+        let rested = |last| now.monotonic.minus(last) >= wait;
         self.progress.needs_base && self.rewrites.last_try.is_none_or(rested)
     }
 

@@ -106,7 +106,12 @@ impl Folder {
             let flaw = format!("it is longer than {MANIFEST_BYTES_MAX} bytes");
             return Err(unusable(flaw));
         }
-        Manifest::parse(&text).map_err(|error| unusable(error.to_string()))
+        let manifest = Manifest::parse(&text).map_err(|error| unusable(error.to_string()))?;
+        if manifest.is_empty() && text != NOT_BEGUN {
+            // Whatever is beside it may be a log.
+            return Err(unusable("it names no file".to_owned()));
+        }
+        Ok(manifest)
     }
 
     /// Whether the manifest names anything that is loaded.

@@ -33,6 +33,7 @@ impl Log {
         match running.live {
             Some(live) if live.is_fresh => {}
             Some(_) => self.renew_temporary(running)?,
+            None if running.stream.is_spare() => {}
             None => self.rotate(running)?,
         }
         if let Some(live) = &mut running.live {
@@ -95,7 +96,10 @@ impl Log {
         let mut running = self.running.take().ok_or(PersistError::NothingKept)?;
         let finished = match running.pending.take() {
             Some(pending) => self.replace_base(&mut running, pending, save),
-            None => Err(PersistError::NothingKept),
+            None => {
+                self.files.discard(&save.target);
+                Err(PersistError::NothingKept)
+            }
         };
         self.running = Some(running);
         if finished.is_ok() {

@@ -109,6 +109,11 @@ impl Stream {
         self.len + self.ahead as u64
     }
 
+    /// Whether the file has nothing, and nothing has gone wrong with it: it can follow a base.
+    pub(super) fn is_spare(&self) -> bool {
+        self.len() == 0 && !self.syncs.has_failed(self.target.generation)
+    }
+
     /// Bytes that wait.
     pub(super) fn buffered(&self) -> usize {
         self.buffer.len() - self.ahead
@@ -187,7 +192,6 @@ impl Stream {
             let again = now.monotonic.plus(RETRY);
             self.failed = Some((error.clone(), again));
         })?;
-        self.failed = None;
         self.postponed_since = None;
         if let Some(since) = self.waits_since.take() {
             let delay = now.monotonic.minus(since);
@@ -202,8 +206,10 @@ impl Stream {
         while at < self.buffer.len() {
             match self.files.write(self.target.file, &self.buffer[at..]) {
                 Ok(taken) => at += taken,
-                Err(error) => {
+                Err(mut error) => {
                     self.take_back(at);
+                    // It may have another name than when it was opened.
+                    error.path.clone_from(&self.target.path);
                     return Err(error);
                 }
             }
@@ -213,6 +219,7 @@ impl Stream {
         self.buffer.clear();
         self.buffer.shrink_to(ROOM_BYTES);
         self.written = self.end;
+        self.failed = None;
         Ok(())
     }
 

@@ -134,7 +134,7 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     }
     concern_engine(ctx, &changes);
     if changes.contains("appendonly") {
-        ctx.effects().switch_log = true;
+        ctx.effects().switch_log = Some(changes);
     } else {
         ctx.reply.ok();
     }

@@ -6,6 +6,7 @@ use super::{LOADER, Loaded, Loading, Slice};
 use crate::base::Now;
 use crate::codec::aof::{Item, LogError, Reader, Tail};
 use crate::codec::rdb::Source as _;
+use crate::command::spec::Flags;
 use crate::command::{CmdError, CommandId};
 use crate::executor::{Engine, Runner};
 use crate::resp::{Args, OwnedArgs, ReplyBuf};
@@ -212,6 +213,8 @@ impl Runner<'_> {
         self.ctx.hashed = None;
         let result = if !row.spec.accepts(args.len()) {
             Err(CmdError::Arity(row.full_name.clone()))
+        } else if row.flags.has(Flags::ADMIN) {
+            Err(CmdError::fixed("ERR it is no command on data"))
         } else if row.spec.name == "exec" {
             Err(CmdError::fixed("ERR EXEC without MULTI"))
         } else {

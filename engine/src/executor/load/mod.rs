@@ -152,6 +152,12 @@ impl Engine {
     /// Opens the present part.
     fn open_part(&mut self, loading: &mut Loading) -> Loaded<()> {
         let part = &loading.parts[loading.index];
+        if part.role == Role::Base && part.len == 0 && part.name.ends_with(".rdb") {
+            return Err(format!(
+                "{} is empty, at byte 0: the base of a log that is a snapshot never is",
+                part.name
+            ));
+        }
         let mut source = PartSource::open(self.persist.disk(), &part.path)?;
         let is_snapshot = match part.role {
             Role::Snapshot => true,
@@ -339,6 +345,8 @@ impl Engine {
             let mut unused = ReplyBuf::new();
             let mut runner = self.lend(now, NOBODY, &mut unused);
             let (persist, mut world) = runner.ctx.saving();
+            // Two that write a snapshot would write into the same file.
+            persist.kill_snapshot(&mut world);
             persist.save_here(&mut world)?;
         }
         let parts = if reload.is_log {
