@@ -227,6 +227,10 @@ impl Teller for Line<'_> {
     fn pause(&mut self, micros: u64) {
         clock::nap(Micros(micros));
     }
+
+    fn owns_memory(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -203,6 +203,11 @@ unsafe impl PageSource for MappedPages {
         // SAFETY: the caller gives back a whole chunk of this source that nobody uses.
         unsafe { unmap(ptr, bytes) };
     }
+
+    unsafe fn discard(&self, ptr: NonNull<u8>, bytes: usize) {
+        // SAFETY: the caller does not miss the contents; a kernel that refuses leaves them there.
+        unsafe { libc::madvise(ptr.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +231,25 @@ mod tests {
             unsafe { pages.release(at, HUGE, ChunkKind::Table) };
         }
         assert_eq!(pages.huge_chunks.get(), 0);
+    }
+
+    #[test]
+    fn what_is_discarded_is_the_range_and_can_be_used_again() {
+        let pages = MappedPages::new();
+        let at = pages.acquire(4 * PAGE, ChunkKind::Records).unwrap();
+        // SAFETY: the chunk is writable to its last byte.
+        unsafe { at.as_ptr().write_bytes(7, 4 * PAGE) };
+        // SAFETY: the second page lies within the chunk.
+        let second = unsafe { at.add(PAGE) };
+        // SAFETY: it is a whole page of this source, of which nothing is expected any more.
+        unsafe { pages.discard(second, PAGE) };
+        // SAFETY: the chunk can be read to its last byte.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), 4 * PAGE) };
+        let kept: Vec<bool> = bytes.chunks(PAGE).map(|page| page == [7; PAGE]).collect();
+        assert_eq!(kept, [true, false, true, true]);
+        bytes[PAGE] = 1;
+        // SAFETY: it is given back as it was taken.
+        unsafe { pages.release(at, 4 * PAGE, ChunkKind::Records) };
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl CellPool {
         }
     }
 
+    /// Where the chunks come from.
+    pub(crate) fn source(&self) -> &Rc<dyn PageSource> {
+        &self.source
+    }
+
     /// Bytes held from the source.
     pub(crate) fn chunk_bytes(&self) -> usize {
         self.chunk_bytes

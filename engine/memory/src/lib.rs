@@ -19,6 +19,8 @@
 //!   entry(&'a mut self, hash, key: &'a [u8]) -> Lookup<'a, T>
 //!   insert_new(&mut self, hash, key, tag, body: NewBody<T>, deadline: Option<u64>)
 //!   scan(&self, cursor, visit: &mut dyn FnMut(EntryRef<T>)) -> u64
+//!   each_in_memory_order(&self, visit: &mut dyn FnMut(EntryRef<T>) -> Result<(), E>)
+//!   drain_in_memory_order(&mut self, visit: the same): memory is given up on the way
 //!   sample(&self, random) -> Option<EntryRef<T>>
 //!   find_due(&mut self, cursor: &mut u64, now_ms, steps: &mut u32) -> Option<EntryRef<T>>
 //!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32, discard)
@@ -78,6 +80,7 @@ mod linear;
 pub mod listpack;
 mod longs;
 mod names;
+mod order;
 mod pages;
 mod prefetch;
 mod ranked;

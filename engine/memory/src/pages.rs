@@ -32,6 +32,15 @@ pub unsafe trait PageSource {
     /// `ptr`, `bytes` and `kind` are those of one earlier `acquire` of this source, not released
     /// since, and nobody uses the memory any more.
     unsafe fn release(&self, ptr: NonNull<u8>, bytes: usize, kind: ChunkKind);
+
+    /// Gives up what a range holds: it can be used as before, but holds anything from here on. A
+    /// source that can do so gives the memory itself back meanwhile; this one does nothing.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages of 4096 bytes of anonymous memory, of this source or of the global
+    /// allocator; it is the caller's alone, who reads nothing there that was not written afterwards.
+    unsafe fn discard(&self, _ptr: NonNull<u8>, _bytes: usize) {}
 }
 
 /// Chunks from the global allocator.

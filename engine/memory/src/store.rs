@@ -36,7 +36,7 @@ const RESERVE_KEYS_MAX: usize = 1 << 27;
 pub struct Store<T> {
     pub(crate) directory: Directory,
     pub(crate) slab: Slab,
-    table: CellPool,
+    pub(crate) table: CellPool,
     pub(crate) len: usize,
     pub(crate) deadlines: usize,
     pub(crate) objects: usize,

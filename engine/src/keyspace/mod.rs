@@ -43,6 +43,16 @@ pub struct KeyspaceStats {
     pub changes: u64,
 }
 
+/// What becomes of records that a walk has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// They stay.
+    Kept,
+    /// Their memory goes at once, so that another process that shares it has it alone. What they
+    /// refer to is leaked: for a process that ends when it has seen them.
+    GivenUp,
+}
+
 /// All databases.
 pub struct Keyspace {
     dbs: Vec<Db>,
@@ -135,6 +145,27 @@ impl Keyspace {
     /// All databases in order.
     pub fn iter(&self) -> impl Iterator<Item = &Db> {
         self.dbs.iter()
+    }
+
+    /// Shows `visit` every record of one database, expired ones included, until it fails; in no
+    /// order that means anything.
+    ///
+    /// # Errors
+    /// Those of `visit`.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Self::count`].
+    pub fn walk<E>(
+        &mut self,
+        index: DbIndex,
+        shown: Shown,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let db = &mut self.dbs[index.index()];
+        match shown {
+            Shown::Kept => db.store().each_in_memory_order(visit),
+            Shown::GivenUp => db.store_mut().drain_in_memory_order(visit),
+        }
     }
 
     /// `key` with its hash.

@@ -9,7 +9,7 @@ use crate::base::double::DoubleText;
 use crate::codec::aof::write as log;
 use crate::codec::rdb::{Options, Sink, Writer};
 use crate::config::REDIS_VERSION;
-use crate::keyspace::{Db, Entry, Keyspace};
+use crate::keyspace::{Entry, Keyspace, Shown};
 use crate::seam::disk::{Disk, DiskError, DiskResult, FileId, Open, Sync};
 use crate::seam::host::Teller;
 use crate::seam::persistence::{Format, Purpose, Save};
@@ -25,11 +25,9 @@ const ITEMS_PER_COMMAND: usize = 64;
 /// Bytes of commands that are written together.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// What is written, and what is said of it.
+/// How a dataset is written, and what is said of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Contents<'a> {
-    /// The dataset.
-    pub(super) keyspace: &'a Keyspace,
+pub(super) struct Manner {
     /// How a snapshot is written.
     pub(super) options: Options,
     /// When, in unix seconds.
@@ -42,14 +40,16 @@ pub(super) struct Contents<'a> {
     pub(super) key_delay_us: i32,
 }
 
-/// Writes `contents` into the file that `save` describes. Returns its length.
+/// Writes `keyspace` into the file that `save` describes. Returns its length. Where the job owns its
+/// memory the keyspace is empty then.
 ///
 /// # Errors
 /// Those of the disk; there is no file of either name then that was not there before.
 pub(super) fn write_file(
     disk: &mut dyn Disk,
     save: &Save,
-    contents: &Contents<'_>,
+    keyspace: &mut Keyspace,
+    manner: &Manner,
     teller: &mut dyn Teller,
 ) -> DiskResult<u64> {
     let file = disk.open(&save.temporary, Open::Create)?;
@@ -60,10 +60,15 @@ pub(super) fn write_file(
         unsynced: 0,
         written: 0,
     };
-    let mut counted = Counted::new(teller, contents.key_delay_us);
+    let shown = match teller.owns_memory() {
+        true => Shown::GivenUp,
+        false => Shown::Kept,
+    };
+    let mut dataset = Dataset { keyspace, shown };
+    let mut counted = Counted::new(teller, manner.key_delay_us);
     let written = match save.format {
-        Format::Rdb => write_snapshot(sink, save.purpose, contents, &mut counted),
-        Format::Commands => write_commands(sink, contents, &mut counted),
+        Format::Rdb => write_snapshot(sink, save.purpose, &mut dataset, manner, &mut counted),
+        Format::Commands => write_commands(sink, &mut dataset, manner, &mut counted),
     };
     counted.finish();
     let done = written.and_then(|written| disk.sync(file, Sync::All).map(|()| written));
@@ -157,55 +162,59 @@ impl<'t> Counted<'t> {
     }
 }
 
-/// Databases that have keys, with their indexes.
-fn databases(keyspace: &Keyspace) -> impl Iterator<Item = (DbIndex, &Db)> {
-    (0..)
-        .map(DbIndex)
-        .zip(keyspace.iter())
-        .filter(|(_, db)| !db.is_empty())
+/// What is written, and what becomes of it meanwhile.
+struct Dataset<'k> {
+    keyspace: &'k mut Keyspace,
+    shown: Shown,
 }
 
-/// Shows every record of `db`, expired ones included, until `visit` fails.
-fn each<E>(db: &Db, mut visit: impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
-    let (mut cursor, mut result) = (0, Ok(()));
-    loop {
-        cursor = db.store().scan(cursor, &mut |entry| {
-            if result.is_ok() {
-                result = visit(entry);
-            }
-        });
-        if cursor == 0 || result.is_err() {
-            return result;
-        }
+impl Dataset<'_> {
+    /// Databases that have keys.
+    fn databases(&self) -> Vec<DbIndex> {
+        let all = (0..).map(DbIndex).zip(self.keyspace.iter());
+        all.filter(|(_, db)| !db.is_empty())
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Shows every record of one database, expired ones included, until `visit` fails.
+    fn each(
+        &mut self,
+        index: DbIndex,
+        visit: &mut dyn FnMut(Entry<'_>) -> DiskResult<()>,
+    ) -> DiskResult<()> {
+        self.keyspace.walk(index, self.shown, visit)
     }
 }
 
 fn write_snapshot(
     sink: FileSink<'_>,
     purpose: Purpose,
-    contents: &Contents<'_>,
+    dataset: &mut Dataset<'_>,
+    manner: &Manner,
     counted: &mut Counted<'_>,
 ) -> DiskResult<u64> {
-    let mut writer = Writer::new(sink, contents.options);
+    let mut writer = Writer::new(sink, manner.options);
     writer.begin()?;
     let is_base = u8::from(purpose == Purpose::Base);
     let fields = [
         ("redis-ver", REDIS_VERSION.to_owned()),
         ("redis-bits", usize::BITS.to_string()),
-        ("ctime", contents.unix_secs.to_string()),
-        ("used-mem", contents.used_memory.to_string()),
+        ("ctime", manner.unix_secs.to_string()),
+        ("used-mem", manner.used_memory.to_string()),
         ("aof-base", is_base.to_string()),
     ];
     for (name, value) in fields {
         writer.aux(name.as_bytes(), value.as_bytes())?;
     }
-    for (index, db) in databases(contents.keyspace) {
+    for index in dataset.databases() {
+        let db = dataset.keyspace.peek_db(index);
         writer.select(
             u64::from(index.0),
             db.len() as u64,
             db.with_deadline() as u64,
         )?;
-        each(db, |entry| {
+        dataset.each(index, &mut |entry| {
             counted.key();
             writer.key(entry, None)
         })?;
@@ -215,19 +224,20 @@ fn write_snapshot(
 
 fn write_commands(
     mut sink: FileSink<'_>,
-    contents: &Contents<'_>,
+    dataset: &mut Dataset<'_>,
+    manner: &Manner,
     counted: &mut Counted<'_>,
 ) -> DiskResult<u64> {
     let mut out = Vec::new();
-    if contents.timestamps {
+    if manner.timestamps {
         log::timestamp(
             &mut out,
-            i64::try_from(contents.unix_secs).unwrap_or(i64::MAX),
+            i64::try_from(manner.unix_secs).unwrap_or(i64::MAX),
         );
     }
-    for (index, db) in databases(contents.keyspace) {
+    for index in dataset.databases() {
         log::select(&mut out, index.0);
-        each(db, |entry| {
+        dataset.each(index, &mut |entry| {
             counted.key();
             push_key(&mut out, entry);
             if out.len() >= CHUNK_BYTES {

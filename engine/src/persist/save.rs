@@ -1,6 +1,6 @@
 //! Files that are written whole: in place, or by a child while everything goes on.
 
-use super::content::{Contents, write_file};
+use super::content::{Manner, write_file};
 use super::{Persist, Record, Underway};
 use crate::base::Now;
 use crate::codec::rdb::{Compression, Options, Summing};
@@ -12,7 +12,7 @@ use crate::seam::persistence::{Purpose, Save};
 /// What a save is about, and what it needs.
 pub struct World<'w> {
     /// The dataset.
-    pub keyspace: &'w Keyspace,
+    pub keyspace: &'w mut Keyspace,
     /// What is configured.
     pub config: &'w Config,
     /// The process.
@@ -29,11 +29,10 @@ impl std::fmt::Debug for World<'_> {
     }
 }
 
-impl<'w> World<'w> {
-    fn contents(&mut self) -> Contents<'w> {
+impl World<'_> {
+    fn manner(&mut self) -> Manner {
         let this = &self.config.persistence;
-        Contents {
-            keyspace: self.keyspace,
+        Manner {
             options: Options {
                 compression: match this.rdbcompression {
                     true => Compression::On,
@@ -105,9 +104,10 @@ impl Persist {
     fn try_here(&mut self, world: &mut World<'_>) -> Result<(), String> {
         let save = self.store.begin_save(world.now, Purpose::Snapshot);
         let save = save.map_err(|error| error.to_string())?;
-        let contents = world.contents();
+        let manner = world.manner();
         let mut teller = InPlace(world.host);
-        let written = write_file(&mut *self.disk.borrow_mut(), &save, &contents, &mut teller);
+        let disk = &mut *self.disk.borrow_mut();
+        let written = write_file(disk, &save, world.keyspace, &manner, &mut teller);
         if let Err(error) = written {
             self.store.abort_save(world.now, save);
             return Err(error.to_string());
@@ -153,9 +153,10 @@ impl Persist {
         }
         let save = self.store.begin_save(world.now, purpose);
         let save: Save = save.map_err(|error| error.to_string())?;
-        let contents = world.contents();
+        let manner = world.manner();
+        let keyspace = &mut *world.keyspace;
         let forked = world.host.fork(&mut |disk, teller| {
-            let written = write_file(disk, &save, &contents, teller);
+            let written = write_file(disk, &save, keyspace, &manner, teller);
             written.map(drop).map_err(|error| error.to_string())
         });
         let (stopped_us, pid) = match forked {

@@ -106,6 +106,11 @@ pub trait Teller {
     fn written(&mut self, keys: u64);
     /// Pauses for so many microseconds, as tests ask for.
     fn pause(&mut self, micros: u64);
+    /// Whether everything that the job can reach is a copy of its own, which it may use up: true in
+    /// a child process only.
+    fn owns_memory(&self) -> bool {
+        false
+    }
 }
 
 /// What is known of a child.

@@ -187,19 +187,8 @@ fn write(keyspace: &Keyspace, compression: Compression) -> Result<Vec<u8>> {
     writer.aux(b"redis-ver", b"7.0.15")?;
     for (index, db) in keyspace.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
         writer.select(index as u64, db.len() as u64, db.with_deadline() as u64)?;
-        let mut cursor = 0;
-        let mut result = Ok(());
-        loop {
-            cursor = db.store().scan(cursor, &mut |entry| {
-                if result.is_ok() {
-                    result = writer.key(entry, None);
-                }
-            });
-            if cursor == 0 {
-                break;
-            }
-        }
-        result?;
+        db.store()
+            .each_in_memory_order(&mut |entry| writer.key(entry, None))?;
     }
     Ok(writer.finish()?.0)
 }

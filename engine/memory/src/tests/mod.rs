@@ -1,6 +1,7 @@
 //! Tests of the store as a whole, against simple models.
 
 mod model;
+mod order;
 mod shape;
 mod walks;
 
@@ -14,9 +15,15 @@ use crate::{ChunkKind, HeapPages, NewBody, PageSource, Store};
 #[derive(Default)]
 pub(crate) struct CountedPages {
     out: Cell<usize>,
+    discarded: Cell<usize>,
 }
 
 impl CountedPages {
+    /// Bytes that were given up in place.
+    pub(crate) fn discarded(&self) -> usize {
+        self.discarded.get()
+    }
+
     pub(crate) fn out(&self) -> usize {
         self.out.get()
     }
@@ -36,6 +43,13 @@ unsafe impl PageSource for CountedPages {
         self.out.set(self.out.get() - bytes);
         // SAFETY: the caller's promise.
         unsafe { HeapPages.release(ptr, bytes, kind) }
+    }
+
+    unsafe fn discard(&self, ptr: NonNull<u8>, bytes: usize) {
+        assert!(ptr.addr().get().is_multiple_of(4096) && bytes.is_multiple_of(4096));
+        self.discarded.set(self.discarded.get() + bytes);
+        // SAFETY: the range is the caller's, who expects nothing of it any more.
+        unsafe { ptr.write_bytes(0x5a, bytes) }
     }
 }
 

@@ -247,6 +247,7 @@ impl Pair {
             self.alive.get(),
             "objects are neither lost nor kept"
         );
+        super::order::agrees(&self.store);
     }
 }
 

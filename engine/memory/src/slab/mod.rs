@@ -5,9 +5,11 @@
 //! offset in units of four bytes. A record too large for a class has a heap block of its own and a
 //! page number of its own, so that every handle is resolved alike.
 //! Invariants: 1. a page with free cells and live ones is in its class's list, no other. 2. A page
-//! without live cells does not exist.
+//! without live cells does not exist; its number is free, and its entry says that it has none.
 //! Cost: O(1) to allocate, free and resolve, but for a new page (O(log chunks)).
 //! Classes: steps of 4 bytes to 128, then sixteen steps per doubling to 16 KiB.
+
+mod walk;
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
@@ -390,7 +392,9 @@ impl Slab {
     /// `id` is a live large record.
     #[cold]
     unsafe fn free_large(&mut self, id: EntryId) {
-        let block_bytes = self.pages[id.page()].block_bytes;
+        let page = &mut self.pages[id.page()];
+        let block_bytes = page.block_bytes;
+        page.live = 0;
         let address = std::mem::replace(&mut self.addresses[id.page()], NonNull::dangling());
         self.large -= 1;
         self.large_bytes -= block_bytes;
@@ -407,6 +411,16 @@ impl Slab {
     /// No handle is used any more; large records were freed one by one before.
     pub(crate) unsafe fn clear(&mut self) {
         debug_assert_eq!(self.large, 0, "large records are freed one by one");
+        // SAFETY: the caller's promise.
+        unsafe { self.forget() }
+    }
+
+    /// The same, but leaks what large records there are.
+    ///
+    /// # Safety
+    ///
+    /// No handle is used any more.
+    pub(crate) unsafe fn forget(&mut self) {
         self.addresses = Vec::new();
         self.pages = Vec::new();
         self.free_pages = Vec::new();
@@ -415,7 +429,7 @@ impl Slab {
             // SAFETY: the caller promises that no handle is used any more.
             unsafe { pool.clear() }
         }
-        (self.live, self.live_bytes) = (0, 0);
+        (self.live, self.live_bytes, self.large, self.large_bytes) = (0, 0, 0, 0);
     }
 
     /// Asserts the invariants.
@@ -434,7 +448,9 @@ impl Slab {
         let free: std::collections::BTreeSet<u32> = self.free_pages.iter().copied().collect();
         let (mut live, mut bytes) = (0, 0);
         for (number, page) in self.pages.iter().enumerate().skip(1) {
-            if free.contains(&low_u32(number as u64)) {
+            let is_free = free.contains(&low_u32(number as u64));
+            assert_eq!(is_free, page.live == 0, "a page without records is none");
+            if is_free {
                 continue;
             }
             let cells = usize::from(page.live);
