@@ -145,6 +145,7 @@ fn short_and_damaged_snapshots_stop_the_start(stage: &Stage) -> Result<()> {
     let mut other = whole.clone();
     other[5..9].copy_from_slice(b"0099");
     for (name, bytes) in [
+        ("empty", Vec::new()),
         ("short", short),
         ("damaged", damaged),
         ("of tomorrow", other),
