@@ -142,7 +142,8 @@ impl Persist {
                 self.fail(purpose, why.clone());
             }
         }
-        self.set_gate(world.config);
+        // Whether the log goes on well is known by now: what comes next in this turn is refused if not.
+        self.advance(world.now, world.config);
         started.map(drop)
     }
 

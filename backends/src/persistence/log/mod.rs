@@ -35,11 +35,14 @@ pub(super) const fn name(base_format: Format) -> &'static str {
     }
 }
 
-/// A log that is being switched on: it counts from its first base on.
+/// A log that counts from its next base on: it is being switched on, or what is stored may have lost
+/// its end.
 #[derive(Clone, Copy, Debug)]
 struct Live {
     /// Whether its increment can be what follows a base that is begun now.
     is_fresh: bool,
+    /// Whether there is a log before it that clients were promised.
+    is_apart: bool,
 }
 
 /// A log that has begun.
@@ -275,7 +278,9 @@ impl Persistence for Log {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        if let Some(live) = &mut running.live {
+        if let Some(live) = &mut running.live
+            && !live.is_apart
+        {
             live.is_fresh = false;
             self.files.discard(&self.folder.temporary());
             return Ok(());
