@@ -106,8 +106,12 @@ impl Persist {
         let save = save.map_err(|error| error.to_string())?;
         let manner = world.manner();
         let mut teller = InPlace(world.host);
-        let disk = &mut *self.disk.borrow_mut();
-        let written = write_file(disk, &save, world.keyspace, &manner, &mut teller);
+        let disk = self.disk();
+        let written = {
+            // The member uses it as well, afterwards.
+            let disk = &mut *disk.borrow_mut();
+            write_file(disk, &save, world.keyspace, &manner, &mut teller)
+        };
         if let Err(error) = written {
             self.store.abort_save(world.now, save);
             return Err(error.to_string());

@@ -213,7 +213,7 @@ pub(super) fn what_was_about_to_begin_is_begun_anew<P: Place>(rig: &mut Rig<P>) 
     let snapshot = rig.path(SNAPSHOT);
     rig.plant(&snapshot, &whole(Format::Rdb, 4));
     let files = [
-        (manifest_name(), b"# A comment.\n".to_vec()),
+        (manifest_name(), b"# This log has not begun.\n".to_vec()),
         (format!("{LOG}.1.base.rdb"), b"REDIS0".to_vec()),
         (incr(1), Vec::new()),
     ];

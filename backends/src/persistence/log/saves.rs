@@ -37,7 +37,6 @@ impl Log {
             match running.live {
                 Some(_) => self.renew_temporary(running)?,
                 None if running.stream.has_failed() => self.set_apart(running)?,
-                None if running.stream.is_spare() => {}
                 None => self.rotate(running)?,
             }
         }

@@ -109,11 +109,6 @@ impl Stream {
         self.len + self.ahead as u64
     }
 
-    /// Whether the file has nothing, and nothing has gone wrong with it: it can follow a base.
-    pub(super) fn is_spare(&self) -> bool {
-        self.len() == 0 && !self.syncs.has_failed(self.target.generation)
-    }
-
     /// Bytes that wait.
     pub(super) fn buffered(&self) -> usize {
         self.buffer.len() - self.ahead
