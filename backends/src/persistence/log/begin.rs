@@ -111,9 +111,8 @@ impl Log {
             _ => Sealer::new(),
         };
         let stream = self.open_stream(&listed, how, sealer, offset)?;
-        // The last process may have died between giving the manifest its name and making that safe.
-        self.folder.sync_names()?;
         if manifest != self.folder.manifest {
+            self.folder.sync_names()?;
             self.folder.commit(manifest).map_err(Unlisted::error)?;
         }
         self.folder.drop_history(self.settings.keeps_history);
