@@ -72,8 +72,6 @@ pub(crate) struct World {
     sync_us: u64,
     /// The last time at which nothing was promised for later.
     weak_us: u64,
-    /// The last time at which answers did not wait for a sync.
-    loose_us: u64,
     /// Syncs that have failed so far, and those before the last base was begun.
     failed_syncs: u64,
     failed_at_fork: u64,
@@ -112,7 +110,6 @@ impl World {
             clients: Vec::new(),
             sync_us: 0,
             weak_us: 0,
-            loose_us: 0,
             failed_syncs: 0,
             failed_at_fork: 0,
             doubt: false,
@@ -159,7 +156,7 @@ impl World {
     /// The broken promise.
     pub(crate) fn run(&mut self) -> Result<(), String> {
         self.draw_config();
-        for _ in 0..2 + self.rng.below(6) {
+        for _ in 0..2 + self.rng.below(4) {
             let Some(mut life) = self.recover()? else {
                 return Ok(());
             };
@@ -275,40 +272,19 @@ impl World {
         self.tell(format!("found {found}"));
         self.crash = Crash::Process;
         self.is_damaged = false;
-        (self.weak_us, self.loose_us) = (self.us, self.us);
+        self.weak_us = self.us;
         Ok(())
     }
 
     /// What may go wrong in a start.
     fn disturb_start(&mut self) {
+        let calls = self.disk.tally().calls;
         if self.chance(40) {
-            self.arrange_death(60);
-        } else if self.kind == Kind::Faults && self.chance(50) {
-            self.fail_a_call();
-        }
-    }
-
-    /// Some call within so many will be the last: any, or one of the rare ones that crashes are
-    /// about.
-    fn arrange_death(&mut self, within: u64) {
-        const CALLS: &[Call] = &[
-            Call::Rename,
-            Call::SyncFolder,
-            Call::SyncFolder,
-            Call::Open,
-            Call::StartSync,
-            Call::Truncate,
-            Call::Remove,
-        ];
-        if self.chance(128) {
-            let last = self.disk.tally().calls + 1 + self.rng.below(within);
+            let last = calls + 1 + self.rng.below(60);
             self.tell(format!("dies at call {last}"));
             self.disk.die_at(Some(last));
-        } else {
-            let call = CALLS[below(&mut self.rng, CALLS.len())];
-            let nth = 1 + self.rng.below(within / 20);
-            self.tell(format!("dies in {call:?} number {nth}"));
-            self.disk.die_in(call, nth);
+        } else if self.kind == Kind::Faults && self.chance(50) {
+            self.fail_a_call();
         }
     }
 
@@ -375,8 +351,7 @@ impl World {
     /// A life, until something ends it.
     fn live(&mut self, life: &mut Life) -> Result<(), String> {
         self.begin_life(life);
-        let most = if self.chance(128) { 20 } else { 200 };
-        for _ in 0..5 + self.rng.below(most) {
+        for _ in 0..30 + self.rng.below(200) {
             self.event(life)?;
             if self.disk.is_dead() || life.engine.failure().is_some() {
                 return Ok(());
@@ -422,7 +397,9 @@ impl World {
             self.clients.push(client);
         }
         if self.chance(128) {
-            self.arrange_death(250);
+            let last = self.disk.tally().calls + 1 + self.rng.below(250);
+            self.tell(format!("dies at call {last}"));
+            self.disk.die_at(Some(last));
         }
     }
 

@@ -363,8 +363,7 @@ impl World {
         self.account(&heard);
         let is_dead = self.disk.is_dead();
         let is_on = life.engine.config().persistence.appendonly;
-        // What dies on the way may have become a log all the same.
-        if is_on != before.appendonly && (is_on || !is_dead) {
+        if !is_dead && is_on != before.appendonly {
             if is_on {
                 self.stores.log_begins();
             } else {
@@ -415,9 +414,6 @@ impl World {
             || is_loose
             || self.doubt
             || !self.stores.is_logging();
-        if !is_always {
-            self.loose_us = self.us;
-        }
         for (conn, bytes) in heard {
             let client = self.clients.iter().position(|client| client.conn == conn);
             let client = client.ok_or("somebody who is gone is answered")?;
@@ -513,9 +509,7 @@ impl World {
                     return Err(format!("a read gives {shown} instead of {wanted}"));
                 }
                 // While something is wrong, reads may show what is not safe yet.
-                // So they may what was answered under another policy.
-                let is_new = self.stores.timeline.since(*moment) > at(self.loose_us).unix_ms();
-                if is_always && is_new && self.kind != Kind::Faults {
+                if is_always && self.kind != Kind::Faults {
                     self.stores.always(*moment);
                 }
             }
