@@ -146,8 +146,7 @@ impl Persist {
                 self.fail(purpose, why.clone());
             }
         }
-        // Whether the log goes on well is known by now: what comes next in this turn is refused if not.
-        self.advance(world.now, world.config);
+        self.set_gate(world.config);
         started.map(drop)
     }
 

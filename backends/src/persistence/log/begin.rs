@@ -32,7 +32,7 @@ impl Log {
         let unfinished = self.folder.temporary();
         if self.files.len_of(&unfinished)?.is_some_and(|len| len > 0) {
             notes.push(format!(
-                "{} was to follow a base of the append-only log that was never finished; it is not \
+                "The append-only log was being switched on when the last process ended; {} is not \
                  part of any dataset and will be removed",
                 unfinished.display()
             ));
@@ -196,10 +196,7 @@ impl Log {
         let place = (file, path);
         let stream = Stream::new(self.files.clone(), place, 0, Sealer::new(), offset);
         let mut running = Running::new(stream, 0);
-        running.live = Some(Live {
-            is_fresh: true,
-            is_apart: false,
-        });
+        running.live = Some(Live { is_fresh: true });
         running.durable_until = Some(offset);
         Ok(running)
     }

@@ -35,14 +35,11 @@ pub(super) const fn name(base_format: Format) -> &'static str {
     }
 }
 
-/// A log that counts from its next base on: it is being switched on, or what is stored may have lost
-/// its end.
+/// A log that is being switched on: it counts from its first base on.
 #[derive(Clone, Copy, Debug)]
 struct Live {
     /// Whether its increment can be what follows a base that is begun now.
     is_fresh: bool,
-    /// Whether there is a log before it that clients were promised.
-    is_apart: bool,
 }
 
 /// A log that has begun.
@@ -278,9 +275,7 @@ impl Persistence for Log {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        if let Some(live) = &mut running.live
-            && !live.is_apart
-        {
+        if let Some(live) = &mut running.live {
             live.is_fresh = false;
             self.files.discard(&self.folder.temporary());
             return Ok(());
