@@ -13,6 +13,8 @@ const FAILURES_AT_ONCE: u32 = 3;
 const WAIT_MAX: Micros = Micros::from_secs(3600);
 /// How long after an attempt a base is tried again that must be written; twice that after each failure.
 const BASE_RETRY: Micros = Micros::from_secs(1);
+/// How often that is doubled at most: until it has succeeded, nobody may write.
+const BASE_DOUBLINGS_MAX: u32 = 3;
 
 /// A save that is due, and the line that says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Persist {
 
     /// A base must be written, and the last attempt was long enough ago.
     fn needs_base(&self, now: Now) -> bool {
-        let doublings = self.rewrites.failures_in_a_row.min(6);
+        let doublings = self.rewrites.failures_in_a_row.min(BASE_DOUBLINGS_MAX);
         let wait = Micros(BASE_RETRY.0 << doublings);
         let rested = |last| now.monotonic.minus(last) >= wait;
         self.progress.needs_base && self.rewrites.last_try.is_none_or(rested)

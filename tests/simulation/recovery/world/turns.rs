@@ -290,7 +290,9 @@ impl World {
         // The last line would make garbage look like data.
         let count = LINES.len() - usize::from(self.kind == Kind::Garbage);
         let line = LINES[below(&mut self.rng, count)];
-        if !self.clients[ADMIN].asked.is_empty() {
+        // Without a log it would make one that is of that moment and no other.
+        let makes_log = line == "BGREWRITEAOF" && !self.config.persistence.appendonly;
+        if makes_log || !self.clients[ADMIN].asked.is_empty() {
             return self.idle(life);
         }
         self.command(life, line)?;
