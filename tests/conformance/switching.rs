@@ -7,7 +7,7 @@ use dovetail_backends::poller::io_uring::{IoUring, Least, Uring};
 use dovetail_backends::poller::poll::Poll;
 use dovetail_backends::poller::select::Select;
 use dovetail_engine::base::ConnId;
-use dovetail_engine::seam::poller::{Close, Endpoint, Poller, Reading, Wake};
+use dovetail_engine::seam::poller::{Close, Endpoint, Reading, Wake};
 use std::sync::Arc;
 
 impl<A: Member> Rig<Kernel<A>> {
@@ -266,40 +266,45 @@ pairs! {
     from_fallbacks_to_io_uring: Fallbacks => IoUring;
 }
 
-#[test]
-fn the_simulated_poller_switches_to_itself() {
-    use crate::stage::Simulated;
-    let (mut rig, at) = Rig::<Simulated>::new();
-    let (mut peer, conn) = rig.client(&at);
-    let sent = rig.clog(conn);
-    peer.say(b"while switching");
-    let Rig {
-        poller,
-        mut stage,
-        known,
-        order,
-        woken,
-        refusals,
-        gather,
-        listeners,
-    } = rig;
-    let sockets = poller.release();
-    let mut poller = stage.open();
-    poller.adopt(sockets).unwrap();
-    let mut rig = Rig::<Simulated> {
-        poller,
-        stage,
-        known,
-        order,
-        woken,
-        refusals,
-        gather,
-        listeners,
-    };
-    rig.until_said(conn, b"while switching");
-    assert!(
-        rig.hear(&mut peer, sent.len()) == sent,
-        "the stalled reply is whole"
-    );
-    assert!(rig.stage.dial(&at).is_some(), "the listener is still there");
+mod simulated {
+    use crate::rig::Rig;
+    use crate::stage::{Peer, Simulated, Stage};
+    use dovetail_engine::seam::poller::Poller;
+
+    #[test]
+    fn the_poller_switches_to_itself() {
+        let (mut rig, at) = Rig::<Simulated>::new();
+        let (mut peer, conn) = rig.client(&at);
+        let sent = rig.clog(conn);
+        peer.say(b"while switching");
+        let Rig {
+            poller,
+            mut stage,
+            known,
+            order,
+            woken,
+            refusals,
+            gather,
+            listeners,
+        } = rig;
+        let sockets = poller.release();
+        let mut poller = stage.open();
+        poller.adopt(sockets).unwrap();
+        let mut rig = Rig::<Simulated> {
+            poller,
+            stage,
+            known,
+            order,
+            woken,
+            refusals,
+            gather,
+            listeners,
+        };
+        rig.until_said(conn, b"while switching");
+        assert!(
+            rig.hear(&mut peer, sent.len()) == sent,
+            "the stalled reply is whole"
+        );
+        assert!(rig.stage.dial(&at).is_some(), "the listener is still there");
+    }
 }

@@ -178,6 +178,11 @@ impl<'a> Runner<'a> {
             Program::Cargo => Command::new(cargo()),
             Program::Xtask => Command::new(std::env::current_exe()?),
             Program::Sanitizer => self.nightly("-Zsanitizer=address"),
+            Program::LeakySanitizer => {
+                let mut command = self.nightly("-Zsanitizer=address");
+                command.env("ASAN_OPTIONS", "detect_leaks=0");
+                command
+            }
             Program::Miri => self.nightly(""),
         };
         command.args(
@@ -214,7 +219,7 @@ impl<'a> Runner<'a> {
 fn missing((program, _): &Line) -> Option<String> {
     let component = match program {
         Program::Cargo | Program::Xtask => return None,
-        Program::Sanitizer => "rust-std",
+        Program::Sanitizer | Program::LeakySanitizer => "rust-std",
         Program::Miri => "miri",
     };
     if !is_installed("rustup") {
