@@ -151,7 +151,7 @@ fn now() -> Now {
 }
 
 fn new_keyspace(databases: u32) -> Keyspace {
-    let mut keyspace = Keyspace::new(databases, 7, Rc::new(HeapPages));
+    let mut keyspace = Keyspace::new(databases, 8, Rc::new(HeapPages));
     keyspace.set_now(now());
     keyspace
 }
