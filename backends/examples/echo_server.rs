@@ -98,6 +98,7 @@ impl Machine for Null {
                 };
             }
             Event::Received { conn, bytes } => self.received(conn, bytes),
+            Event::Finished { conn } => out.actions.push(Action::Close(conn, Close::Graceful)),
             Event::Closed { conn, .. } => self.clients[conn.index()] = Client::default(),
             Event::Filled { conn, .. } => out.actions.push(Action::Close(conn, Close::Now)),
             _ => {}

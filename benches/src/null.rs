@@ -151,6 +151,7 @@ impl Machine for NullResponder {
                 }
                 self.peers[conn.index()] = Peer::default();
             }
+            Event::Finished { conn } => out.actions.push(Action::Close(conn, Close::Graceful)),
             Event::Closed { conn, .. } => {
                 self.ready.retain(|&ready| ready != conn);
                 self.peers[conn.index()] = Peer::default();

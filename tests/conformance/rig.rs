@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) filled: Vec<Vec<u8>>,
     /// How often its output has drained.
     pub(crate) drained: u32,
+    /// Whether its peer has finished speaking.
+    pub(crate) finished: bool,
     /// How it has ended.
     pub(crate) closed: Option<Result<(), Fault>>,
     /// How the attempt has ended, of an outgoing one.
@@ -61,6 +63,8 @@ pub(crate) struct Rig<S: Stage> {
     pub(crate) woken: u32,
     /// Accepts that failed.
     pub(crate) refusals: Vec<Fault>,
+    /// Whether a connection is left open whose peer has finished speaking.
+    pub(crate) lingers: bool,
     /// The wish to gather.
     pub(crate) gather: u32,
     /// How many listeners there have been.
@@ -86,6 +90,7 @@ impl<S: Stage> Rig<S> {
             order: Vec::new(),
             woken: 0,
             refusals: Vec::new(),
+            lingers: false,
             gather: 0,
             listeners: 0,
         }
@@ -124,9 +129,10 @@ impl<S: Stage> Rig<S> {
             match conn {
                 Noted::Received(conn) => each(&mut self.poller, conn, Seen::Bytes(&received)),
                 Noted::Filled(conn) => each(&mut self.poller, conn, Seen::Filled),
+                Noted::Finished(conn) if !self.lingers => self.poller.close(conn, Close::Graceful),
                 Noted::Woken => self.woken += 1,
                 Noted::Refused(fault) => self.refusals.push(fault),
-                Noted::Other => {}
+                Noted::Finished(_) | Noted::Other => {}
             }
         }
     }
@@ -310,6 +316,7 @@ pub(crate) enum Seen<'a> {
 enum Noted {
     Received(ConnId),
     Filled(ConnId),
+    Finished(ConnId),
     Woken,
     Refused(Fault),
     Other,
@@ -360,11 +367,17 @@ fn note(
         }
         Event::Received { conn, .. }
         | Event::Filled { conn, .. }
+        | Event::Finished { conn }
         | Event::Stalled { conn, .. }
         | Event::Drained { conn }
         | Event::Closed { conn, .. } => conn,
     };
     let known = known.get_mut(&conn).expect("a known connection");
+    note_known(known, conn, event, received)
+}
+
+/// The same of a connection that has been named before.
+fn note_known(known: &mut Known, conn: ConnId, event: Event<'_>, received: &mut Vec<u8>) -> Noted {
     assert!(
         !known.is_over(),
         "nothing comes after the last event: {event:?}"
@@ -373,7 +386,19 @@ fn note(
         !known.is_outgoing || known.connected.is_some(),
         "Connected is the first event"
     );
+    let is_speech = matches!(
+        event,
+        Event::Received { .. } | Event::Filled { .. } | Event::Finished { .. }
+    );
+    assert!(
+        !known.finished || !is_speech,
+        "nothing is said after the peer has finished: {event:?}"
+    );
     match event {
+        Event::Finished { .. } => {
+            known.finished = true;
+            return Noted::Finished(conn);
+        }
         Event::Received { bytes, .. } => {
             assert!(!bytes.is_empty(), "Received brings at least one byte");
             known.said.extend_from_slice(bytes);

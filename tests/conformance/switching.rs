@@ -22,6 +22,7 @@ impl<A: Member> Rig<Kernel<A>> {
             order: self.order,
             woken: self.woken,
             refusals: self.refusals,
+            lingers: self.lingers,
             gather: self.gather,
             listeners: self.listeners,
         }
@@ -40,6 +41,7 @@ struct Cast {
     small: Client,
     large: Client,
     finished: Client,
+    listening: Client,
     closed: Client,
     out: ConnId,
     /// What the stalled one is sent in all.
@@ -60,7 +62,13 @@ fn prepare<P: Member>() -> (Rig<Kernel<P>>, Cast) {
     let (idle, mut talking, mut paused, stalled, leaving) =
         (next(), next(), next(), next(), next());
     let (mut small, mut large, mut finished, closed) = (next(), next(), next(), next());
+    let mut listening = next();
     let waker = rig.poller.waker();
+    rig.lingers = true;
+    listening.0.finish();
+    rig.until("a peer has finished", |rig| {
+        rig.known[&listening.1].finished
+    });
     rig.pause(paused.1, Reading::Off);
     rig.settle();
     let mut sent = rig.clog(stalled.1);
@@ -94,6 +102,7 @@ fn prepare<P: Member>() -> (Rig<Kernel<P>>, Cast) {
         small,
         large,
         finished,
+        listening,
         closed,
         out,
         sent,
@@ -122,8 +131,18 @@ fn conclude<P: Member>(rig: &mut Rig<Kernel<P>>, cast: &mut Cast) {
     );
     assert_eq!(rig.until_closed(cast.leaving.1), Ok(()));
     conclude_values(rig, cast);
-    rig.until_closed(cast.finished.1).unwrap();
+    rig.until("the end of a stream is told", |rig| {
+        rig.known[&cast.finished.1].finished
+    });
     assert_eq!(rig.said(cast.finished.1), b"last words");
+    for (peer, conn) in [&mut cast.finished, &mut cast.listening] {
+        assert_eq!(rig.closed(*conn), None);
+        rig.send(*conn, b"answer");
+        rig.close(*conn, Close::Graceful);
+        assert_eq!(rig.hear_out(peer), b"answer");
+        rig.until_closed(*conn).unwrap();
+    }
+    rig.lingers = false;
     rig.until_closed(cast.closed.1).unwrap();
     assert_eq!(rig.hear_out(&mut cast.closed.0), b"");
     rig.until("the attempt succeeds", |rig| {
@@ -284,6 +303,7 @@ mod simulated {
             order,
             woken,
             refusals,
+            lingers,
             gather,
             listeners,
         } = rig;
@@ -297,6 +317,7 @@ mod simulated {
             order,
             woken,
             refusals,
+            lingers,
             gather,
             listeners,
         };

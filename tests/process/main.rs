@@ -6,6 +6,7 @@
 mod checking;
 mod crowd;
 mod files;
+mod leaving;
 mod listening;
 mod migrating;
 mod misbehaving;

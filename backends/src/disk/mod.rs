@@ -1,9 +1,8 @@
 //! The system's disk: files by descriptor, with a thread for syncs and one for removals.
 //!
-//! Shape: calls are made where they are asked for; [`Disk::start_sync`] and
-//! [`Disk::start_removal`] are jobs of [`worker::Worker`]s, which start with their first job and
-//! are joined when the disk is dropped. Files are shared with them, so that closing one under a
-//! sync is safe.
+//! Shape: calls are made where they are asked for; [`Disk::start_sync`] and the closing of what has
+//! no name any more are jobs of [`worker::Worker`]s, which start with their first job and are joined
+//! when the disk is dropped. Files are shared with them, so that closing one under a sync is safe.
 //! Not here: what to do when a call fails; a member has no opinion.
 
 mod worker;
@@ -96,6 +95,7 @@ impl Disk for SystemDisk {
         };
         let fd = retried(|| file::open(path, purpose)).map_err(|fault| at(path, fault))?;
         if how == Open::Read {
+            file::expect_regular(fd.as_fd()).map_err(|fault| at(path, fault))?;
             file::expect_sequential(fd.as_fd());
         }
         self.last_id += 1;
@@ -184,7 +184,15 @@ impl Disk for SystemDisk {
     }
 
     fn start_removal(&mut self, path: &Path) {
-        self.removals.take(Job::Remove(path.to_path_buf()));
+        // Kept open, it loses no more than its name here.
+        let kept = retried(|| file::open(path, file::Purpose::Keep));
+        if self.remove(path).is_ok()
+            && let Ok(fd) = kept
+        {
+            let path = path.to_path_buf();
+            self.removals
+                .take(Job::Close(Arc::new(OpenFile { fd, path })));
+        }
     }
 
     fn sync_folder(&mut self, path: &Path) -> DiskResult<()> {

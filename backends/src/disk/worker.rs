@@ -5,13 +5,11 @@
 //! are folded into that, and it is queued when the running one has ended.
 
 use super::{OpenFile, retried, sync_now};
-use crate::sys::file;
 use dovetail_engine::seam::disk::{FileId, Sync, Synced};
 use dovetail_engine::seam::poller::Wake;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -47,7 +45,6 @@ impl Request {
 #[derive(Debug)]
 pub(super) enum Job {
     Sync(Request),
-    Remove(PathBuf),
     Close(Arc<OpenFile>),
 }
 
@@ -224,8 +221,6 @@ fn work(desk: &Desk, ends: &Ends) {
                 lock(&desk.inside).ended(end.file);
                 ends.push(end);
             }
-            // Nobody waits for it; a name that stays is found at the next start.
-            Job::Remove(path) => drop(retried(|| file::unlink(&path))),
             Job::Close(open) => drop(open),
         }
         inside = lock(&desk.inside);

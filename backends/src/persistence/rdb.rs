@@ -131,9 +131,9 @@ impl Persistence for Rdb {
     }
 
     fn abort_save(&mut self, _now: Now, save: Save) {
-        self.files.discard(&save.temporary);
+        self.files.start_removal(&save.temporary);
         if save.purpose == Purpose::Base {
-            self.files.discard(&save.target);
+            self.files.start_removal(&save.target);
         }
     }
 

@@ -165,7 +165,8 @@ impl<C: Choice> Uring<C> {
             return;
         };
         let is_free = conn.held.sending == 0 && conn.held.batch != self.batch;
-        if !matches!(conn.phase, Phase::Open | Phase::Ending) || !is_free || self.is_releasing {
+        let is_written = matches!(conn.phase, Phase::Open | Phase::Finished | Phase::Ending);
+        if !is_written || !is_free || self.is_releasing {
             return;
         }
         if let Some((reply, sent)) = conn.output.pop() {
@@ -239,18 +240,29 @@ impl<C: Choice> Uring<C> {
 
     fn fail(&mut self, id: ConnId, fault: Fault) {
         if let Some(conn) = self.sockets.table.get_mut(id) {
-            // Once the end is agreed, how the other side goes is no fault any more.
-            if conn.phase != Phase::Ending {
+            // Once either side has ended, how the other goes is no fault any more.
+            if !matches!(conn.phase, Phase::Finished | Phase::Ending) {
                 conn.fault.get_or_insert(fault);
             }
             self.bury(id);
         }
     }
 
+    /// The peer's stream has ended, and nothing is received any more.
+    fn finish(&mut self, id: ConnId) {
+        if let Some(conn) = self.sockets.table.get_mut(id)
+            && conn.phase == Phase::Open
+        {
+            conn.phase = Phase::Finished;
+            conn.fill = None;
+            self.sockets.owed.push_back(Owed::Finished { conn: id });
+        }
+    }
+
     /// The connection ends when all is sent; what the engine answers in this turn still leaves.
     fn end(&mut self, id: ConnId) {
         if let Some(conn) = self.sockets.table.get_mut(id)
-            && conn.phase == Phase::Open
+            && matches!(conn.phase, Phase::Open | Phase::Finished)
         {
             conn.phase = Phase::Ending;
             conn.fill = None;
@@ -524,7 +536,7 @@ impl<C: Choice> Uring<C> {
         };
         conn.is_at_end = true;
         if conn.early.is_empty() && !self.is_releasing {
-            self.end(id);
+            self.finish(id);
         }
     }
 
@@ -584,7 +596,7 @@ impl<C: Choice> Uring<C> {
         if !conn.early.is_empty() {
             self.sockets.owed.push_back(Owed::Early(id));
         } else if conn.is_at_end {
-            self.end(id);
+            self.finish(id);
         } else {
             self.receive(id);
         }
@@ -638,6 +650,7 @@ impl<C: Choice> Uring<C> {
                 self.after_early(id);
                 self.transmit(id);
             }
+            Phase::Finished => self.transmit(id),
             Phase::Ending => {
                 self.ending.push(id);
                 self.transmit(id);
@@ -845,7 +858,9 @@ impl<C: Choice> Poller for Uring<C> {
         };
         match conn.phase {
             Phase::Gone => reply.clear(REPLY_KEPT_BYTES),
-            Phase::Open | Phase::Ending if unsent(conn) == 0 && !reply.is_empty() => {
+            Phase::Open | Phase::Finished | Phase::Ending
+                if unsent(conn) == 0 && !reply.is_empty() =>
+            {
                 if conn.held.batch == self.batch {
                     conn.output.push(reply, 0);
                     self.postponed.push(id);
@@ -905,7 +920,7 @@ impl<C: Choice> Poller for Uring<C> {
             return;
         };
         match (how, conn.phase) {
-            (Close::Graceful, Phase::Open) => self.end(id),
+            (Close::Graceful, Phase::Open | Phase::Finished) => self.end(id),
             (Close::Graceful, Phase::Ending) => {}
             _ => self.bury(id),
         }

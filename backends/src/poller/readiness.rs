@@ -175,8 +175,8 @@ impl<S: ReadySource> Readiness<S> {
 
     fn fail(&mut self, id: ConnId, fault: Fault) {
         if let Some(conn) = self.sockets.table.get_mut(id) {
-            // Once the end is agreed, how the other side goes is no fault any more.
-            if conn.phase != Phase::Ending {
+            // Once either side has ended, how the other goes is no fault any more.
+            if !matches!(conn.phase, Phase::Finished | Phase::Ending) {
                 conn.fault.get_or_insert(fault);
             }
             self.bury(id);
@@ -225,7 +225,7 @@ impl<S: ReadySource> Readiness<S> {
             None => socket::recv(fd, &mut self.scratch),
         };
         match got {
-            Ok(0) => self.end(id),
+            Ok(0) => self.finish(id),
             Ok(len) if conn.fill.is_none() => return Taken::Bytes(id, len),
             Ok(_) => self.finish_fill(id),
             Err(fault) if would_block(fault) || interrupted(fault) => {}
@@ -234,10 +234,23 @@ impl<S: ReadySource> Readiness<S> {
         Taken::Nothing
     }
 
-    /// The stream is at its end: what the engine answers in this turn still leaves.
-    fn end(&mut self, id: ConnId) {
+    /// The peer's stream has ended.
+    fn finish(&mut self, id: ConnId) {
         if let Some(conn) = self.sockets.table.get_mut(id)
             && conn.phase == Phase::Open
+        {
+            conn.phase = Phase::Finished;
+            conn.fill = None;
+            self.sockets.owed.push_back(Owed::Finished { conn: id });
+            // A stream at its end has news for ever.
+            self.rearm(id);
+        }
+    }
+
+    /// The connection ends: what the engine answers in this turn still leaves.
+    fn end(&mut self, id: ConnId) {
+        if let Some(conn) = self.sockets.table.get_mut(id)
+            && matches!(conn.phase, Phase::Open | Phase::Finished)
         {
             conn.phase = Phase::Ending;
             conn.fill = None;
@@ -497,7 +510,7 @@ impl<S: ReadySource> Readiness<S> {
         if !conn.early.is_empty() {
             self.sockets.owed.push_back(Owed::Early(id));
         } else if conn.is_at_end {
-            self.end(id);
+            self.finish(id);
         }
         self.rearm(id);
     }
@@ -519,7 +532,7 @@ fn wanted(conn: &Conn) -> Interest {
                 write: unsent,
             }
         }
-        Phase::Ending => Interest {
+        Phase::Finished | Phase::Ending => Interest {
             read: false,
             write: unsent,
         },
@@ -745,7 +758,9 @@ impl<S: ReadySource> Poller for Readiness<S> {
         };
         match conn.phase {
             Phase::Gone => reply.clear(REPLY_KEPT_BYTES),
-            Phase::Open | Phase::Ending if conn.output.unsent == 0 && !reply.is_empty() => {
+            Phase::Open | Phase::Finished | Phase::Ending
+                if conn.output.unsent == 0 && !reply.is_empty() =>
+            {
                 match send_first(conn, reply, &mut self.calls) {
                     Ok(()) if conn.output.unsent > 0 => self.rearm(id),
                     Ok(()) => {}
@@ -790,7 +805,7 @@ impl<S: ReadySource> Poller for Readiness<S> {
             return;
         };
         match (how, conn.phase) {
-            (Close::Graceful, Phase::Open) => self.end(id),
+            (Close::Graceful, Phase::Open | Phase::Finished) => self.end(id),
             (Close::Graceful, Phase::Ending) => {}
             _ => self.bury(id),
         }

@@ -142,6 +142,7 @@ impl Sockets {
                 Event::Connected { conn, result }
             }
             Owed::Filled { conn, buffer } => Event::Filled { conn, buffer },
+            Owed::Finished { conn } => Event::Finished { conn },
             Owed::Stalled { conn, unsent } => Event::Stalled { conn, unsent },
             Owed::Drained { conn } => Event::Drained { conn },
             Owed::Closed { conn, result } => {
@@ -182,6 +183,9 @@ pub(super) enum Owed {
         conn: ConnId,
         buffer: Vec<u8>,
     },
+    Finished {
+        conn: ConnId,
+    },
     Stalled {
         conn: ConnId,
         unsent: usize,
@@ -204,6 +208,8 @@ pub(super) enum Phase {
     Connecting,
     /// Read and written.
     Open,
+    /// The peer's stream has ended: written until the engine closes it.
+    Finished,
     /// Not read any more; ends when all is sent.
     Ending,
     /// The kernel may still hold something of it; nothing but `Closed` will come.

@@ -25,6 +25,8 @@ pub enum Purpose {
     CreateNew,
     /// To be synced; it is a folder.
     Folder,
+    /// To be kept, whatever it is and whoever removes its name: nothing can be done with it.
+    Keep,
 }
 
 fn c_path(op: &'static str, path: &Path) -> Result<CString, Fault> {
@@ -34,7 +36,7 @@ fn c_path(op: &'static str, path: &Path) -> Result<CString, Fault> {
     })
 }
 
-/// Opens the file at `path`.
+/// Opens the file at `path`, and waits for nobody: not for the other end of a pipe, either.
 ///
 /// # Errors
 /// See open(2).
@@ -47,8 +49,9 @@ pub fn open(path: &Path, purpose: Purpose) -> Result<Fd, Fault> {
         Purpose::Create => writing | libc::O_CREAT | libc::O_TRUNC,
         Purpose::CreateNew => writing | libc::O_CREAT | libc::O_EXCL,
         Purpose::Folder => libc::O_RDONLY | libc::O_DIRECTORY,
+        Purpose::Keep => libc::O_PATH | libc::O_NOFOLLOW,
     };
-    let flags = flags | libc::O_CLOEXEC;
+    let flags = flags | libc::O_CLOEXEC | libc::O_NONBLOCK;
     // SAFETY: the pointer is to a terminated string that outlives the call.
     let fd = checked("open", unsafe {
         libc::open(path.as_ptr(), flags, FILE_MODE)
@@ -97,17 +100,39 @@ fn offset(op: &'static str, at: u64) -> Result<libc::off_t, Fault> {
     })
 }
 
-/// Its length in bytes.
-///
-/// # Errors
-/// See fstat(2).
-pub fn length(fd: BorrowedFd<'_>) -> Result<u64, Fault> {
+fn facts(fd: BorrowedFd<'_>) -> Result<libc::stat, Fault> {
     // SAFETY: all-zero bytes are a valid value of this plain structure.
     let mut facts: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a writable structure that outlives the call.
     let done = unsafe { libc::fstat(fd.as_raw_fd(), &raw mut facts) };
     checked("fstat", done)?;
-    Ok(u64::try_from(facts.st_size).unwrap_or(0))
+    Ok(facts)
+}
+
+/// Its length in bytes.
+///
+/// # Errors
+/// See fstat(2).
+pub fn length(fd: BorrowedFd<'_>) -> Result<u64, Fault> {
+    Ok(u64::try_from(facts(fd)?.st_size).unwrap_or(0))
+}
+
+/// Refuses what is no regular file: a folder, a pipe, a device.
+///
+/// # Errors
+/// That it is none, or as in fstat(2).
+pub fn expect_regular(fd: BorrowedFd<'_>) -> Result<(), Fault> {
+    match facts(fd)?.st_mode & libc::S_IFMT {
+        libc::S_IFREG => Ok(()),
+        libc::S_IFDIR => Err(Fault {
+            op: "open",
+            errno: libc::EISDIR,
+        }),
+        _ => Err(Fault {
+            op: "not a regular file",
+            errno: libc::EINVAL,
+        }),
+    }
 }
 
 /// Cuts it to `len` bytes.

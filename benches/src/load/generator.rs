@@ -221,6 +221,7 @@ impl<P: Poller> Generator<P> {
                 Event::Closed { conn, result } => {
                     bail!("connection {} ended: {result:?}", conn.slot)
                 }
+                Event::Finished { conn } => bail!("the server ended connection {}", conn.slot),
                 _ => continue,
             };
             let index = self.by_slot[conn.index()];
@@ -279,6 +280,7 @@ impl<P: Poller> Generator<P> {
                         result: Err(fault), ..
                     } => return Err(fault.into()),
                     Event::Closed { result, .. } => bail!("a connection ended: {result:?}"),
+                    Event::Finished { .. } => bail!("the server ended a connection"),
                     _ => {}
                 }
             }

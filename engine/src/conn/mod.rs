@@ -3,12 +3,14 @@
 //! Shape: [`Clients`] is a table by the poller's slots; a row is a boxed [`Conn`] with its hot
 //! fields first. An idle connection owns no buffer.
 
+mod held;
 mod input;
 mod multi;
 mod pause;
 mod session;
 mod table;
 
+pub use held::Held;
 pub use input::{Input, Partial};
 pub use multi::{Multi, Queued};
 pub use pause::{Pause, PauseScope};
@@ -18,21 +20,9 @@ pub use table::Clients;
 use crate::base::{ConnId, Micros};
 use crate::resp::ReplyBuf;
 use crate::seam::poller::Arrival;
-use std::collections::VecDeque;
 
 /// Output up to this length is held to no limit unless the peer does not take it.
 pub const OUTPUT_UNCHECKED_BYTES: usize = 16 * 1024;
-
-/// Replies that may not leave yet.
-#[derive(Debug)]
-pub struct Held {
-    /// The offset of the feed that must be as durable as configured.
-    pub until: u64,
-    /// The end of the connection's own last change, which is enough while the log is in trouble.
-    pub own: u64,
-    /// The replies.
-    pub replies: ReplyBuf,
-}
 
 /// One connection.
 #[derive(Debug)]
@@ -45,8 +35,8 @@ pub struct Conn {
     pub input: Input,
     /// Replies not yet handed to the poller.
     pub output: ReplyBuf,
-    /// Replies that may not leave before the log is so far, in order.
-    pub held: VecDeque<Held>,
+    /// Replies that may not leave before the log is so far.
+    pub held: Held,
     /// Bytes that the poller has taken and not sent.
     pub unsent: usize,
     /// Since when its output has been over the soft limit.
@@ -66,7 +56,7 @@ impl Conn {
             session: Session::new(client_id, arrival, now),
             input: Input::default(),
             output: ReplyBuf::new(),
-            held: VecDeque::new(),
+            held: Held::default(),
             unsent: 0,
             over_soft_limit_since: None,
             has_replies: false,
@@ -77,13 +67,7 @@ impl Conn {
     /// Bytes on their way out, wherever they lie.
     #[must_use]
     pub fn output_bytes(&self) -> usize {
-        self.output.len() + self.held_bytes() + self.unsent
-    }
-
-    /// Bytes that wait for the log.
-    #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        self.held.iter().map(|held| held.replies.len()).sum()
+        self.output.len() + self.held.bytes() + self.unsent
     }
 
     /// Memory that the connection keeps, in bytes.
@@ -97,7 +81,7 @@ impl Conn {
         size_of::<Self>()
             + self.input.memory()
             + self.output.capacity()
-            + self.held_bytes()
+            + self.held.bytes()
             + self.unsent
             + multi
     }

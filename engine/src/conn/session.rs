@@ -53,6 +53,8 @@ impl SessionFlags {
     pub const CAPA_REDIRECT: Self = Self(1 << 17);
     /// While blocked: waits until some time at most.
     pub const HAS_TIMEOUT: Self = Self(1 << 18);
+    /// Its peer has finished speaking: closed when what it has asked for is answered.
+    pub const FINISHED: Self = Self(1 << 19);
 
     /// The requests of such a connection stay where they are.
     pub const WAITING: Self = Self(Self::BLOCKED.0 | Self::PAUSED.0);

@@ -172,6 +172,11 @@ impl Clients {
         self.condemn(id, SessionFlags::CLOSE_ASAP);
     }
 
+    /// The peer has finished speaking: has the connection closed once it waits for nothing.
+    pub fn finish(&mut self, id: ConnId) {
+        self.condemn(id, SessionFlags::FINISHED);
+    }
+
     fn condemn(&mut self, id: ConnId, flag: SessionFlags) {
         if let Some(conn) = self.get_mut(id) {
             conn.session.flags.set(flag);
@@ -192,6 +197,15 @@ impl Clients {
         conn.session.flags.clear(over);
         conn.session.last_active = now;
         self.blocked -= 1;
+        self.condemn_finished(id);
+    }
+
+    /// A connection waits no more: it is closed if its peer has finished speaking.
+    pub fn condemn_finished(&mut self, id: ConnId) {
+        let conn = self.get(id);
+        if conn.is_some_and(|conn| conn.session.flags.has(SessionFlags::FINISHED)) {
+            self.doomed.push(id);
+        }
     }
 
     /// Gives a connection other than the running one something to write to, and has it sent. Who is

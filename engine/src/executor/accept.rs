@@ -97,19 +97,12 @@ impl Engine {
             self.clients.orphan(id);
             return;
         }
-        drop_subscriptions(&mut self.clients, &mut self.pubsub, id);
+        self.stop_waiting(id);
         let Some(conn) = self.clients.remove(id) else {
             return;
         };
-        if conn.session.flags.has(SessionFlags::WAITING) {
-            self.clients.blocked -= 1;
-        }
-        self.blocked.forget(id, &mut self.keyspace);
         for watched in &conn.session.watched {
             self.keyspace.db(watched.db).unwatch(&watched.key, id);
-        }
-        if conn.session.flags.has(SessionFlags::MONITOR) {
-            self.clients.monitors.retain(|monitor| *monitor != id);
         }
         if self.host_wants(LogLevel::Verbose) {
             let peer = &conn.session.arrival.peer;
@@ -117,6 +110,45 @@ impl Engine {
                 LogLevel::Verbose,
                 &format!("Client closed connection addr={peer}"),
             );
+        }
+    }
+
+    /// A connection gets nothing any more that it has not been answered yet.
+    fn stop_waiting(&mut self, id: ConnId) {
+        drop_subscriptions(&mut self.clients, &mut self.pubsub, id);
+        self.blocked.forget(id, &mut self.keyspace);
+        let Some(conn) = self.clients.get_mut(id) else {
+            return;
+        };
+        let flags = conn.session.flags;
+        conn.session.flags.clear(SessionFlags::WAITING);
+        conn.session.flags.clear(SessionFlags::MONITOR);
+        if flags.has(SessionFlags::WAITING) {
+            self.clients.blocked -= 1;
+        }
+        if flags.has(SessionFlags::MONITOR) {
+            self.clients.monitors.retain(|monitor| *monitor != id);
+        }
+    }
+
+    /// Has a connection closed after its replies whose peer has finished speaking: nobody waits for
+    /// what may never come. A script and MIGRATE are no such thing, and neither is standing behind
+    /// one; when they are over, the connection is condemned again.
+    fn finish(&mut self, id: ConnId) {
+        let Some(conn) = self.clients.get(id) else {
+            return;
+        };
+        let flags = conn.session.flags;
+        let is_behind = flags.has(SessionFlags::PAUSED) && self.clients.pause.is_none();
+        let is_busy = is_behind
+            || self.blocked.is_for_migration(id)
+            || self.suspended.as_ref().is_some_and(|it| it.conn == id);
+        if !flags.has(SessionFlags::FINISHED) || flags.has(SessionFlags::CLOSING) || is_busy {
+            return;
+        }
+        self.stop_waiting(id);
+        if let Some(conn) = self.clients.get_mut(id) {
+            conn.session.flags.set(SessionFlags::CLOSE_AFTER_REPLY);
         }
     }
 
@@ -193,6 +225,7 @@ impl Engine {
     /// Closes those that this turn has condemned.
     pub(super) fn close_doomed(&mut self, out: &mut Outbox) {
         for id in std::mem::take(&mut self.clients.doomed) {
+            self.finish(id);
             let Some(conn) = self.clients.get(id) else {
                 continue;
             };

@@ -150,6 +150,12 @@ impl Blocked {
         done.into_iter().map(|(_, conn)| conn).collect()
     }
 
+    /// Whether `conn` waits for its MIGRATE.
+    pub(super) fn is_for_migration(&self, conn: ConnId) -> bool {
+        let waiting = self.waiting.get(&conn);
+        waiting.is_some_and(|waiting| waiting.on == BlockedOn::Migration)
+    }
+
     /// Forgets a connection that is gone.
     pub(super) fn forget(&mut self, conn: ConnId, keyspace: &mut Keyspace) {
         drop(self.take(conn, keyspace));

@@ -321,6 +321,10 @@ impl Machine for Engine {
                 self.on_accepted(now, conn, *arrival);
             }
             Event::AcceptFailed { listener: _, fault } => self.on_accept_failed(fault),
+            Event::Finished { conn } => {
+                self.clients.finish(conn);
+                self.on_link_finished(conn, out);
+            }
             Event::Stalled { conn, unsent } => {
                 self.on_stalled(now, conn, unsent);
                 self.on_link_unsent(now, conn, unsent);

@@ -180,6 +180,13 @@ impl Engine {
         }
     }
 
+    /// The other side will say no more: there is nothing to wait for.
+    pub(super) fn on_link_finished(&mut self, conn: ConnId, out: &mut Outbox) {
+        if self.outward.names.contains_key(&conn) {
+            out.actions.push(Action::Close(conn, Close::Graceful));
+        }
+    }
+
     /// A connection is gone.
     pub(super) fn on_link_closed(&mut self, now: Now, conn: ConnId, result: Result<(), Fault>) {
         self.end_link(now, conn, result.err());

@@ -7,7 +7,7 @@ use crate::base::{ConnId, Now};
 use crate::command::CmdError;
 use crate::command::ctx::{Background, Release};
 use crate::config::{Changes, ShutdownOptions};
-use crate::conn::{Held, SessionFlags};
+use crate::conn::SessionFlags;
 use crate::resp::ReplyBuf;
 use crate::seam::host::LogLevel;
 use crate::seam::persistence::Purpose;
@@ -66,21 +66,12 @@ impl Engine {
     pub(super) fn release_held(&mut self, send: &mut dyn FnMut(ConnId, &mut ReplyBuf) -> usize) {
         let progress = self.persist.progress();
         let (released, has_trouble) = (progress.released, progress.trouble.is_some());
-        // Reads are answered in trouble, those as well that were asked before it was known.
-        let may_leave =
-            |held: &Held| held.until <= released || (has_trouble && held.own <= released);
         let mut holding = std::mem::take(&mut self.holding);
         holding.retain(|id| {
             let Some(conn) = self.clients.get_mut(*id) else {
                 return false;
             };
-            let mut ready = ReplyBuf::new();
-            while let Some(held) = conn.held.front_mut()
-                && may_leave(held)
-            {
-                ready.append(&mut held.replies);
-                conn.held.pop_front();
-            }
+            let ready = conn.held.release(released, has_trouble);
             let is_over = conn.held.is_empty();
             let flags = conn.session.flags;
             if flags.has(SessionFlags::CLOSE_ASAP) {
@@ -119,11 +110,7 @@ impl Engine {
                 self.holding.push(id);
             }
             let own = conn.session.last_write;
-            conn.held.push_back(Held {
-                until,
-                own,
-                replies,
-            });
+            conn.held.push(until, own, replies);
         }
     }
 

@@ -417,6 +417,7 @@ impl Engine {
         if let Some(row) = self.clients.get_mut(conn) {
             row.session.last_active = now.monotonic;
         }
+        self.clients.condemn_finished(conn);
         self.resume(now, conn, out);
     }
 }

@@ -190,6 +190,13 @@ impl Rig {
         self.heard(who)
     }
 
+    /// A peer says that this was all, and the turn ends.
+    fn finish(&mut self, who: usize) {
+        let conn = self.peers[who].id;
+        self.event(Event::Finished { conn });
+        self.turn();
+    }
+
     fn pass(&mut self, millis: u64) {
         self.millis += millis;
         self.turn();

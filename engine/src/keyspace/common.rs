@@ -16,6 +16,8 @@ pub(super) struct Common {
     pub(super) now_ms: Cell<u64>,
     /// The access clock: seconds, wrapping after 18 hours.
     pub(super) tick: Cell<u16>,
+    /// Changes of keys and of whole databases ever.
+    pub(super) changes: Cell<u64>,
     /// Whether finds move the access clock; off for CLIENT NO-TOUCH.
     pub(super) touching: Cell<bool>,
     /// Whether `ready` has anything.
@@ -29,6 +31,11 @@ pub(super) struct Common {
 }
 
 impl Common {
+    #[inline]
+    pub(super) fn count_changes(&self, count: u64) {
+        self.changes.set(self.changes.get() + count);
+    }
+
     pub(super) fn set_now(&self, now: Now) {
         self.now_ms.set(now.unix_ms());
         self.tick

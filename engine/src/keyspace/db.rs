@@ -75,7 +75,6 @@ pub struct Db {
     touched: Vec<ConnId>,
     /// Who waits for keys, in their order.
     pub(super) waiters: Waiters,
-    changes: u64,
     hits: Cell<u64>,
     misses: Cell<u64>,
     /// Where the expiry cycle goes on.
@@ -103,7 +102,6 @@ impl Db {
             doomed: RefCell::default(),
             unsettled: Cell::new(false),
             touched: Vec::new(),
-            changes: 0,
             hits: Cell::default(),
             misses: Cell::default(),
             due_cursor: 0,
@@ -331,7 +329,7 @@ impl Db {
     /// Counts a change of `key` and tells its watchers.
     #[inline]
     pub fn changed(&mut self, key: &[u8]) {
-        self.changes += 1;
+        self.common.count_changes(1);
         self.tell_watchers(key);
     }
 
@@ -521,11 +519,6 @@ impl Db {
 
     pub(super) fn touched_mut(&mut self) -> &mut Vec<ConnId> {
         &mut self.touched
-    }
-
-    /// Changes of its keys ever.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes
     }
 
     /// Lookups that found and did not find their key since the last call.

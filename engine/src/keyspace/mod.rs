@@ -39,8 +39,6 @@ pub struct KeyspaceStats {
     pub evicted: u64,
     /// Objects destroyed later than removed.
     pub lazily_freed: u64,
-    /// Changes of whole databases ever; see [`Keyspace::changes`].
-    pub changes: u64,
 }
 
 /// What becomes of records that a walk has shown.
@@ -189,7 +187,7 @@ impl Keyspace {
     /// Changes ever.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.stats.changes + self.dbs.iter().map(Db::changes).sum::<u64>()
+        self.common.changes.get()
     }
 
     /// Tells what time it is; called at the first event of a wake.
@@ -311,13 +309,13 @@ impl Keyspace {
         let (low, high) = (a.index().min(b.index()), a.index().max(b.index()));
         let (left, right) = self.dbs.split_at_mut(high);
         left[low].swap_contents(&mut right[0]);
-        self.stats.changes += 1;
+        self.common.count_changes(1);
     }
 
     /// Empties one database; its contents are destroyed in slices by [`Self::free_some`].
     pub fn flush(&mut self, index: DbIndex) -> usize {
         let (removed, store) = self.dbs[index.index()].take_contents(Rc::clone(&self.pages));
-        self.stats.changes += removed as u64;
+        self.common.count_changes(removed as u64);
         if let Some(store) = store {
             self.discarded.push(store);
         }

@@ -80,7 +80,8 @@ pub trait Disk: fmt::Debug {
     /// as the process's mask allows.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// Whatever the system says; to read what is a folder, a pipe or a device is one, because a start
+    /// would wait for what never comes.
     fn open(&mut self, path: &Path, how: Open) -> DiskResult<FileId>;
     /// Forgets an open file; a sync of it that is under way is still reported.
     fn close(&mut self, file: FileId);
@@ -128,7 +129,8 @@ pub trait Disk: fmt::Debug {
     /// # Errors
     /// Whatever the system says; there being no such file is one.
     fn remove(&mut self, path: &Path) -> DiskResult<()>;
-    /// Has a file removed by somebody else: the memory of a large one takes long to give back.
+    /// Removes a file's name, if it can be, and has the rest done by somebody else: the memory of a
+    /// large one takes long to give back. The name is free at once.
     fn start_removal(&mut self, path: &Path);
     /// Makes the names in a folder durable.
     ///

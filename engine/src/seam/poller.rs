@@ -12,7 +12,9 @@
 //! 3. *Order.* Bytes of one connection arrive in order and leave in the order given. Nothing is
 //!    promised between connections.
 //! 4. *End.* Every connection that was `Accepted` or `Connected` gets exactly one `Closed`, last.
-//!    Only then may its slot be reused, under a new generation.
+//!    Only then may its slot be reused, under a new generation. A peer that has finished speaking
+//!    may still listen: it makes one `Finished`, behind its last byte, and the connection stays,
+//!    written to as before, until `close`.
 //! 5. *Switch.* `release` then `adopt` moves every socket to another poller: no byte lost,
 //!    doubled or reordered, nobody disconnected, no event promised twice.
 //! 6. *No opinion.* A poller does not parse, time, limit or log. It counts only its own calls.
@@ -103,6 +105,12 @@ pub enum Event<'a> {
         conn: ConnId,
         /// The buffer.
         buffer: Vec<u8>,
+    },
+    /// The peer will say no more, and may still listen: nothing more is received, and the engine is
+    /// to `close` when it has answered. A fill under way is given up.
+    Finished {
+        /// Whose stream has ended.
+        conn: ConnId,
     },
     /// A reply that `send` took as having left has left in part only, which the kernel said later.
     Stalled {
@@ -246,10 +254,9 @@ pub trait Poller: Sized {
     fn fill(&mut self, conn: ConnId, buffer: Vec<u8>, wanted: usize);
     /// Stops or resumes reading.
     fn pause(&mut self, conn: ConnId, reading: Reading);
-    /// Ends the connection; a graceful end still sends what is given to `send` in the same turn,
-    /// and so does the peer's own end of its stream. The peer learns at once; the slot is free only when
-    /// [`Event::Closed`] says that the kernel holds nothing of it. Asking twice is allowed and
-    /// `Now` hastens a graceful close.
+    /// Ends the connection; a graceful end still sends what is given to `send` in the same turn.
+    /// The peer learns at once; the slot is free only when [`Event::Closed`] says that the kernel
+    /// holds nothing of it. Asking twice is allowed and `Now` hastens a graceful close.
     fn close(&mut self, conn: ConnId, how: Close);
     /// A handle with which other threads end a wait. It stays valid across `release`/`adopt`.
     fn waker(&self) -> std::sync::Arc<dyn Wake>;

@@ -141,6 +141,74 @@ pub(crate) fn a_stalled_peer_that_has_finished_speaking_gets_everything<S: Stage
     assert_eq!(rig.until_closed(conn), Ok(()));
 }
 
+pub(crate) fn a_peer_that_has_finished_speaking_is_answered_turns_later<S: Stage>() {
+    let (mut rig, at) = Rig::<S>::new();
+    rig.lingers = true;
+    for how in [Close::Graceful, Close::Now] {
+        let (mut peer, conn) = rig.client(&at);
+        peer.say(b"ping");
+        peer.finish();
+        rig.until("the peer has finished", |rig| rig.known[&conn].finished);
+        assert_eq!(rig.said(conn), b"ping");
+        rig.settle();
+        assert_eq!(rig.closed(conn), None);
+        rig.send(conn, b"late");
+        assert_eq!(rig.hear(&mut peer, 4), b"late");
+        rig.settle();
+        rig.send(conn, b"later");
+        if how == Close::Now {
+            assert_eq!(rig.hear(&mut peer, 5), b"later");
+        }
+        rig.close(conn, how);
+        let rest: &[u8] = if how == Close::Now { b"" } else { b"later" };
+        assert_eq!(rig.hear_out(&mut peer), rest);
+        assert_eq!(rig.until_closed(conn), Ok(()));
+    }
+}
+
+pub(crate) fn what_a_peer_that_has_finished_does_not_take_drains_later<S: Stage>() {
+    let (mut rig, at) = Rig::<S>::new();
+    rig.lingers = true;
+    let (mut peer, conn) = rig.client(&at);
+    peer.finish();
+    rig.until("the peer has finished", |rig| rig.known[&conn].finished);
+    let sent = rig.clog(conn);
+    assert!(rig.hear(&mut peer, sent.len()) == sent, "all of it arrives");
+    rig.until("it drains", |rig| rig.known[&conn].drained == 1);
+    assert_eq!(rig.closed(conn), None);
+    rig.close(conn, Close::Graceful);
+    assert_eq!(rig.until_closed(conn), Ok(()));
+}
+
+pub(crate) fn a_peer_that_has_finished_and_gone_is_no_fault<S: Stage>() {
+    let (mut rig, at) = Rig::<S>::new();
+    rig.lingers = true;
+    let (mut peer, conn) = rig.client(&at);
+    peer.finish();
+    rig.until("the peer has finished", |rig| rig.known[&conn].finished);
+    drop(peer);
+    rig.until("a reply is refused", |rig| {
+        rig.send(conn, b"for nobody");
+        rig.closed(conn).is_some()
+    });
+    assert_eq!(rig.closed(conn), Some(Ok(())));
+}
+
+pub(crate) fn a_fill_is_given_up_when_the_peer_has_finished<S: Stage>() {
+    let (mut rig, at) = Rig::<S>::new();
+    rig.lingers = true;
+    let (mut peer, conn) = rig.client(&at);
+    rig.poller.fill(conn, Vec::new(), 100_000);
+    peer.say(b"not all of it");
+    peer.finish();
+    rig.until("the peer has finished", |rig| rig.known[&conn].finished);
+    assert!(rig.known[&conn].filled.is_empty());
+    rig.send(conn, b"so what");
+    rig.close(conn, Close::Graceful);
+    assert_eq!(rig.hear_out(&mut peer), b"so what");
+    assert_eq!(rig.until_closed(conn), Ok(()));
+}
+
 pub(crate) fn nothing_arrives_after_a_graceful_close<S: Stage>() {
     let (mut rig, at) = Rig::<S>::new();
     let (mut peer, conn) = rig.client(&at);

@@ -29,6 +29,8 @@ impl Wake for Flag {
 enum Phase {
     Connecting,
     Open,
+    /// The peer's stream has ended: written until the engine closes it.
+    Finished,
     /// Ends when all is sent.
     Ending,
     Gone,
@@ -187,7 +189,7 @@ impl SimPoller {
             if is_read && world.readable(conn.line, conn.side).is_some() {
                 chances.push(Chance::Receive(id));
             }
-            let is_sending = matches!(conn.phase, Phase::Open | Phase::Ending);
+            let is_sending = matches!(conn.phase, Phase::Open | Phase::Finished | Phase::Ending);
             let has_output = !conn.output.is_empty();
             if is_sending && has_output && world.is_writable(conn.line, conn.side) {
                 chances.push(Chance::Send(id));
@@ -225,7 +227,7 @@ impl SimPoller {
 
     fn fail(&mut self, id: ConnId, op: &'static str) {
         if let Some(conn) = self.sockets.get_mut(id) {
-            if conn.phase != Phase::Ending {
+            if !matches!(conn.phase, Phase::Finished | Phase::Ending) {
                 conn.fault.get_or_insert(Fault {
                     op,
                     errno: libc::ECONNRESET,
@@ -235,9 +237,20 @@ impl SimPoller {
         }
     }
 
-    fn end(&mut self, id: ConnId) {
+    /// The peer's stream has ended.
+    fn finish(&mut self, id: ConnId) {
         if let Some(conn) = self.sockets.get_mut(id)
             && conn.phase == Phase::Open
+        {
+            conn.phase = Phase::Finished;
+            conn.fill = None;
+            self.sockets.owed.push_back(Event::Finished { conn: id });
+        }
+    }
+
+    fn end(&mut self, id: ConnId) {
+        if let Some(conn) = self.sockets.get_mut(id)
+            && matches!(conn.phase, Phase::Open | Phase::Finished)
         {
             conn.phase = Phase::Ending;
             conn.fill = None;
@@ -309,7 +322,9 @@ impl SimPoller {
         };
         match (conn.phase, conn.output.is_empty()) {
             (Phase::Ending, true) => self.bury(id),
-            (Phase::Open, true) => self.sockets.owed.push_back(Event::Drained { conn: id }),
+            (Phase::Open | Phase::Finished, true) => {
+                self.sockets.owed.push_back(Event::Drained { conn: id })
+            }
             _ => {}
         }
     }
@@ -339,7 +354,7 @@ impl SimPoller {
             Moved::Bytes(_) if missing.is_some() => self.filled(id),
             Moved::Bytes(_) => return true,
             Moved::Nothing => {}
-            Moved::End => self.end(id),
+            Moved::End => self.finish(id),
             Moved::Broken => self.fail(id, "recv"),
         }
         false
@@ -521,7 +536,7 @@ impl Poller for SimPoller {
             return;
         };
         match (how, conn.phase) {
-            (Close::Graceful, Phase::Open) => self.end(id),
+            (Close::Graceful, Phase::Open | Phase::Finished) => self.end(id),
             (Close::Graceful, Phase::Ending) => {}
             _ => self.bury(id),
         }

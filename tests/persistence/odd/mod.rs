@@ -3,6 +3,7 @@
 
 mod endings;
 mod folders;
+mod kinds;
 mod records;
 
 use std::fs;

@@ -260,9 +260,9 @@ impl Persistence for Log {
     }
 
     fn abort_save(&mut self, now: Now, save: Save) {
-        self.files.discard(&save.temporary);
+        self.files.start_removal(&save.temporary);
         if save.purpose == Purpose::Base {
-            self.files.discard(&save.target);
+            self.files.start_removal(&save.target);
             if let Some(running) = &mut self.running {
                 running.pending = None;
             }

@@ -210,6 +210,65 @@ fn counts_of_subscribers_survive_disconnection() {
 }
 
 #[test]
+fn who_has_finished_speaking_is_answered_and_closed() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.connect(), rig.connect());
+    rig.send(one, &wire(&[b"SET", b"k", b"v"]));
+    rig.send(two, b"GET k\r\nGET unfinished");
+    rig.finish(two);
+    assert_eq!(rig.heard(two), "$1\r\nv\r\n");
+    assert_eq!(rig.peers[two].closed, Some(Close::Graceful));
+    assert!(!rig.is_closed(one));
+    assert_eq!(rig.engine.clients.len(), 1);
+}
+
+#[test]
+fn nobody_waits_whose_peer_has_finished_speaking() {
+    let mut rig = Rig::new();
+    let all: Vec<usize> = (0..4).map(|_| rig.connect()).collect();
+    let judge = rig.connect();
+    rig.lingers = true;
+    for (who, request) in all
+        .iter()
+        .zip(["BLPOP l 0", "WAIT 1 0", "SUBSCRIBE c", "MONITOR"])
+    {
+        rig.say(*who, &[request]);
+        rig.finish(*who);
+        assert!(rig.is_closed(*who), "{request}");
+    }
+    assert_eq!(
+        rig.say(judge, &["PUBLISH c x", "RPUSH l x", "LLEN l"]),
+        ":0\r\n:1\r\n:1\r\n"
+    );
+    assert_eq!(rig.engine.clients.blocked, 0);
+    assert!(all.iter().all(|who| rig.heard(*who).is_empty()));
+    for who in all {
+        let conn = rig.peers[who].id;
+        rig.event(Event::Closed {
+            conn,
+            result: Ok(()),
+        });
+    }
+    assert_eq!(
+        (rig.engine.clients.len(), rig.engine.clients.blocked),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_pause_is_not_waited_for_by_who_has_finished_speaking() {
+    let mut rig = Rig::new();
+    let (one, two) = (rig.connect(), rig.connect());
+    rig.say(one, &["CLIENT PAUSE 1000 ALL"]);
+    rig.say(two, &["SET k v"]);
+    rig.finish(two);
+    assert!(rig.is_closed(two));
+    rig.pass(2000);
+    assert_eq!(rig.say(one, &["EXISTS k"]), ":0\r\n");
+    assert_eq!(rig.engine.clients.blocked, 0);
+}
+
+#[test]
 fn output_over_the_hard_limit_closes() {
     let limit: (&[u8], &[u8]) = (
         b"client-output-buffer-limit",

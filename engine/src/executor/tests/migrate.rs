@@ -441,3 +441,27 @@ fn where_nobody_can_wait_it_is_refused() {
     );
     assert_eq!(String::from_utf8_lossy(&answer), LOST_WRITING);
 }
+
+#[test]
+fn who_has_finished_speaking_gets_its_answer() {
+    let (mut rig, one, two) = rig();
+    let other = begin(&mut rig, one, "MIGRATE h 1 a 0 100");
+    rig.say(two, &["SET a 2"]);
+    rig.finish(one);
+    rig.finish(two);
+    assert!(!rig.is_closed(one) && !rig.is_closed(two));
+    assert_eq!(rig.answer(other, "+OK\r\n+OK\r\n", one), "+OK\r\n");
+    rig.turn();
+    assert_eq!(rig.heard(two), "+OK\r\n");
+    assert!(rig.is_closed(one) && rig.is_closed(two));
+    assert_eq!(rig.engine.clients.blocked, 0);
+}
+
+#[test]
+fn a_target_that_has_finished_speaking_is_given_up() {
+    let (mut rig, one, _) = rig();
+    let other = begin(&mut rig, one, "MIGRATE h 1 a 0 100");
+    rig.finish(other);
+    rig.closed(other);
+    assert_eq!(rig.heard(one), LOST_READING);
+}

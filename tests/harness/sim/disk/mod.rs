@@ -3,7 +3,7 @@
 //! Shape: a [`SimDisk`] is a handle; its clones are the same disk, so that a server can die and the
 //! next one find what it has left. A test keeps one handle and arranges mishaps with it: faults by
 //! number or chance, a capacity, a call at which everything ends, the pace of background syncs.
-//! Steps: [`SimDisk::tick`] is one; background syncs and removals end by ticks only.
+//! Steps: [`SimDisk::tick`] is one; background syncs end by ticks only.
 
 mod faults;
 mod image;
@@ -70,7 +70,6 @@ struct Platter {
     open: BTreeMap<FileId, OpenFile>,
     last_id: u64,
     underway: BTreeMap<FileId, Underway>,
-    removals: Vec<PathBuf>,
     ended: VecDeque<Synced>,
     wake: Option<Arc<dyn Wake>>,
     step: u64,
@@ -111,7 +110,6 @@ impl SimDisk {
             open: BTreeMap::new(),
             last_id: 0,
             underway: BTreeMap::new(),
-            removals: Vec::new(),
             ended: VecDeque::new(),
             wake: None,
             step: 0,
@@ -178,7 +176,7 @@ impl SimDisk {
         self.0.borrow_mut().sync_steps = steps;
     }
 
-    /// One step: background removals happen, syncs whose time has come end.
+    /// One step: background syncs whose time has come end.
     pub fn tick(&self) {
         let mut platter = self.0.borrow_mut();
         platter.step += 1;
@@ -198,7 +196,6 @@ impl SimDisk {
         let mut platter = self.0.borrow_mut();
         platter.open.clear();
         platter.underway.clear();
-        platter.removals.clear();
         platter.ended.clear();
         platter.wake = None;
         platter.faults.is_dead = false;
@@ -435,18 +432,12 @@ impl Platter {
 
     /// Whether something goes on in the background; a dead machine does nothing.
     fn has_jobs(&self) -> bool {
-        let is_idle = self.underway.is_empty() && self.removals.is_empty();
-        !(self.faults.is_dead || is_idle)
+        !(self.faults.is_dead || self.underway.is_empty())
     }
 
     fn run_jobs(&mut self, when: When) {
         if self.faults.is_dead {
             return;
-        }
-        for path in std::mem::take(&mut self.removals) {
-            if matches!(self.names.get(&path), Some(Node::File(_))) {
-                self.names.remove(&path);
-            }
         }
         let step = self.step;
         let is_due = |underway: &Underway| when == When::Now || underway.ends_at <= step;
@@ -635,10 +626,8 @@ impl Disk for SimDisk {
     }
 
     fn start_removal(&mut self, path: &Path) {
-        let mut platter = self.0.borrow_mut();
-        if platter.begin(Call::Remove, path) == Ok(Verdict::Happens) {
-            platter.removals.push(path.to_path_buf());
-        }
+        // That it fails is told to nobody.
+        drop(self.0.borrow_mut().remove(path));
     }
 
     fn sync_folder(&mut self, path: &Path) -> DiskResult<()> {
