@@ -192,6 +192,13 @@ fn others_that_misbehave_are_given_up(stage: &Stage) -> Result<()> {
     })?;
     client.expect(&format!("MIGRATE 127.0.0.1 {port} b 0 5000"), READING)?;
     done(player)?;
+    // Somebody talks on and on, and never answers.
+    let (port, player) = listener(|mut line| {
+        while line.write_all(b">1\r\n+news\r\n").is_ok() {}
+        Ok(())
+    })?;
+    client.expect(&format!("MIGRATE 127.0.0.1 {port} b 0 5000"), READING)?;
+    done(player)?;
     client.expect("SET b 3", "+OK\r\n")?;
     ensure!(
         field(&mut client, "blocked_clients")? == "0",

@@ -1,8 +1,9 @@
 //! MIGRATE under way: keys leave for another server, and are removed once it has them.
 //!
 //! Shape: there is one at a time. First the other side answers AUTH and SELECT, where they may be
-//! refused; then a RESTORE a key is sent, dumped when what came before has left, so that no more than one large value is held
-//! twice; the replies come in the same order. Keys are removed at the end, all in one unit.
+//! refused; then a RESTORE a key is sent, dumped when what came before has left, so that no more
+//! than one large value is held twice; the replies come in the same order. Keys are removed at the
+//! end, all in one unit.
 //! Invariant: from the first to the last moment nobody else changes anything: commands that may
 //! write wait, and what expires is kept.
 
@@ -74,8 +75,9 @@ pub(super) struct Migrating {
     /// The first error that the other side has answered.
     refusal: Option<Vec<u8>>,
     lost: Option<Lost>,
-    /// When the other side has been silent for too long.
-    deadline: Micros,
+    /// When the other side has been silent for too long; `None` if that begins to count in the
+    /// next turn.
+    deadline: Option<Micros>,
 }
 
 impl Migrating {
@@ -90,13 +92,13 @@ impl Migrating {
 
     /// A key that leaves before the greetings are answered comes to the right place all the same: a
     /// new connection is in database 0.
-    fn is_expected(&self) -> bool {
+    fn may_leave_early(&self) -> bool {
         self.asked.login.is_empty() && self.asked.target_db == 0
     }
 
-    /// There is a sign of life.
-    fn is_alive(&mut self, now: Now) {
-        self.deadline = now.monotonic.plus(self.asked.timeout);
+    /// Takes note of a sign of life.
+    fn hear_life(&mut self, now: Now) {
+        self.deadline = Some(now.monotonic.plus(self.asked.timeout));
     }
 
     /// AUTH and SELECT.
@@ -115,11 +117,20 @@ impl Migrating {
         words
     }
 
-    fn take_reply(&mut self, value: Value) {
-        // Nobody has asked for a message.
-        if matches!(value, Value::Push(_)) {
-            return;
+    /// Takes what the other side has sent, as far as it was asked for.
+    fn take(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+        while !self.is_over() {
+            match self.reader.pull() {
+                // Nobody has asked for messages, and they shall not keep everybody waiting.
+                Ok(Some(Value::Push(_))) | Err(_) => self.lost = Some(Lost::Reading),
+                Ok(Some(value)) => self.take_reply(value),
+                Ok(None) => break,
+            }
         }
+    }
+
+    fn take_reply(&mut self, value: Value) {
         let error = match value {
             Value::Error(line) => Some(line),
             _ => None,
@@ -161,7 +172,7 @@ impl Runner<'_> {
         let link = (self.outward).open(Purpose::Migration, asked.peer.clone(), out);
         self.ctx.clients.frozen = true;
         self.ctx.keyspace.keeps_expired = true;
-        let mut migrating = Migrating {
+        *self.migrating = Some(Box::new(Migrating {
             asked,
             conn: self.ctx.conn,
             link,
@@ -175,10 +186,8 @@ impl Runner<'_> {
             reader: ValueReader::new(REPLY_BYTES_MAX),
             refusal: None,
             lost: None,
-            deadline: Micros(0),
-        };
-        migrating.is_alive(self.ctx.now);
-        *self.migrating = Some(Box::new(migrating));
+            deadline: None,
+        }));
     }
 
     /// Removes keys that are somewhere else now, as DEL would, and records that as one.
@@ -223,7 +232,7 @@ impl Engine {
         if migrating.link != link {
             return;
         }
-        migrating.is_alive(now);
+        migrating.hear_life(now);
         match news {
             News::Open => {
                 migrating.is_open = true;
@@ -232,19 +241,7 @@ impl Engine {
                     output.tail().extend_from_slice(&greeting);
                 }
             }
-            News::Received(bytes) => {
-                migrating.reader.push(bytes);
-                loop {
-                    match migrating.reader.pull() {
-                        Ok(Some(value)) => migrating.take_reply(value),
-                        Ok(None) => break,
-                        Err(_) => {
-                            migrating.lost = Some(Lost::Reading);
-                            break;
-                        }
-                    }
-                }
-            }
+            News::Received(bytes) => migrating.take(bytes),
             News::Drained => {}
             News::Ended(fault) => {
                 if let Some(fault) = fault {
@@ -269,10 +266,9 @@ impl Engine {
         let Some(migrating) = &self.migrating else {
             return NEVER;
         };
-        if migrating.is_over() || self.may_send(migrating) {
-            Micros(0)
-        } else {
-            migrating.deadline
+        match migrating.deadline {
+            Some(deadline) if !migrating.is_over() && !self.may_send(migrating) => deadline,
+            _ => Micros(0),
         }
     }
 
@@ -282,7 +278,7 @@ impl Engine {
             migrating.next < migrating.asked.keys.len() || !migrating.outgoing.is_empty();
         has_more
             && migrating.is_open
-            && (migrating.greetings == 0 || migrating.is_expected())
+            && (migrating.greetings == 0 || migrating.may_leave_early())
             && self.outward.unsent(migrating.link) == 0
     }
 
@@ -291,7 +287,13 @@ impl Engine {
         let Some(mut migrating) = self.migrating.take() else {
             return;
         };
-        if !migrating.is_over() && migrating.deadline <= now.monotonic {
+        if migrating.deadline.is_none() {
+            migrating.hear_life(now);
+        }
+        let is_late = migrating
+            .deadline
+            .is_some_and(|deadline| deadline <= now.monotonic);
+        if is_late && !migrating.is_over() {
             migrating.lost = Some(if !migrating.is_open {
                 Lost::Connecting
             } else if self.outward.unsent(migrating.link) > 0 {
@@ -302,7 +304,8 @@ impl Engine {
         }
         if self.may_send(&migrating) && migrating.lost.is_none() {
             self.send_keys(&mut migrating);
-            migrating.is_alive(now);
+            // To dump a large value takes its time, which is not the other side's.
+            migrating.deadline = None;
         }
         if !migrating.is_over() {
             self.migrating = Some(migrating);

@@ -223,40 +223,66 @@ fn write_snapshot(
 }
 
 fn write_commands(
-    mut sink: FileSink<'_>,
+    sink: FileSink<'_>,
     dataset: &mut Dataset<'_>,
     manner: &Manner,
     counted: &mut Counted<'_>,
 ) -> DiskResult<u64> {
-    let mut out = Vec::new();
+    let mut out = CommandStream {
+        sink,
+        bytes: Vec::new(),
+        failure: None,
+    };
     if manner.timestamps {
-        log::timestamp(
-            &mut out,
-            i64::try_from(manner.unix_secs).unwrap_or(i64::MAX),
-        );
+        let time = i64::try_from(manner.unix_secs).unwrap_or(i64::MAX);
+        log::timestamp(&mut out.bytes, time);
     }
     for index in dataset.databases() {
-        log::select(&mut out, index.0);
+        log::select(&mut out.bytes, index.0);
         dataset.each(index, &mut |entry| {
             counted.key();
             push_key(&mut out, entry);
-            if out.len() >= CHUNK_BYTES {
-                sink.chunk(&out)?;
-                out.clear();
-            }
-            Ok(())
+            out.failure.take().map_or(Ok(()), Err)
         })?;
     }
-    sink.chunk(&out)?;
-    Ok(sink.written)
+    out.sink.chunk(&out.bytes)?;
+    Ok(out.sink.written)
+}
+
+/// Commands on their way to the file. What cannot be written is thrown away, so that a large value
+/// takes no more memory than a small one.
+struct CommandStream<'d> {
+    sink: FileSink<'d>,
+    bytes: Vec<u8>,
+    failure: Option<DiskError>,
+}
+
+impl CommandStream<'_> {
+    /// Hands out what has come together, if it is a chunk.
+    #[inline]
+    fn settle(&mut self) {
+        if self.bytes.len() >= CHUNK_BYTES {
+            self.flush();
+        }
+    }
+
+    #[cold]
+    fn flush(&mut self) {
+        if self.failure.is_none() {
+            self.failure = self.sink.chunk(&self.bytes).err();
+        }
+        self.bytes.clear();
+        self.bytes.shrink_to(2 * CHUNK_BYTES);
+    }
 }
 
 /// The commands that make one key.
-fn push_key(out: &mut Vec<u8>, entry: Entry<'_>) {
+fn push_key(out: &mut CommandStream<'_>, entry: Entry<'_>) {
     let key = entry.key();
     match kind_of(entry) {
         Kind::String => {
             if let Some(text) = Text::of(entry) {
+                let out = &mut out.bytes;
                 log::command(out, [b"SET".as_slice(), key, text.as_bytes()]);
             }
         }
@@ -294,13 +320,15 @@ fn push_key(out: &mut Vec<u8>, entry: Entry<'_>) {
     }
     if let Some(deadline) = entry.deadline() {
         let deadline = deadline.to_string();
-        log::command(out, [b"PEXPIREAT".as_slice(), key, deadline.as_bytes()]);
+        let words = [b"PEXPIREAT".as_slice(), key, deadline.as_bytes()];
+        log::command(&mut out.bytes, words);
     }
+    out.settle();
 }
 
 /// Commands of one name and key, with so many items each.
-struct Commands<'o> {
-    out: &'o mut Vec<u8>,
+struct Commands<'o, 'd> {
+    out: &'o mut CommandStream<'d>,
     name: &'static str,
     key: &'o [u8],
     /// Items still to come, and how many words one has.
@@ -310,9 +338,9 @@ struct Commands<'o> {
     room: usize,
 }
 
-impl<'o> Commands<'o> {
+impl<'o, 'd> Commands<'o, 'd> {
     fn new(
-        out: &'o mut Vec<u8>,
+        out: &'o mut CommandStream<'d>,
         name: &'static str,
         key: &'o [u8],
         items: usize,
@@ -329,16 +357,18 @@ impl<'o> Commands<'o> {
     }
 
     fn item(&mut self, words: &[Item<'_>]) {
+        let out = &mut self.out.bytes;
         if self.room == 0 {
             self.room = self.left.min(ITEMS_PER_COMMAND);
-            log::header(self.out, 2 + self.room * self.words);
-            log::bulk(self.out, self.name.as_bytes());
-            log::bulk(self.out, self.key);
+            log::header(out, 2 + self.room * self.words);
+            log::bulk(out, self.name.as_bytes());
+            log::bulk(out, self.key);
         }
         self.room -= 1;
         self.left -= 1;
         for word in words {
-            with_text(*word, |text| log::bulk(self.out, text));
+            with_text(*word, |text| log::bulk(out, text));
         }
+        self.out.settle();
     }
 }

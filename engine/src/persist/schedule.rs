@@ -125,3 +125,67 @@ impl Persist {
         last.is_some_and(|last| now.monotonic.minus(last) < wait)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seam::disk::NullDisk;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// When the last attempt was.
+    const LAST: Micros = Micros::from_secs(10_000);
+
+    fn persist(failures: u32) -> Persist {
+        let disk = Rc::new(RefCell::new(NullDisk));
+        let mut persist = Persist::new(&[], disk, &Config::default(), 1);
+        persist.rewrites.last_try = Some(LAST);
+        persist.rewrites.failures_in_a_row = failures;
+        persist
+    }
+
+    /// So many milliseconds behind the last attempt.
+    fn behind(millis: u64) -> Now {
+        Now {
+            monotonic: LAST.plus(Micros::from_millis(millis)),
+            unix_us: 0,
+        }
+    }
+
+    #[test]
+    fn rewrites_by_themselves_wait_for_a_minute_after_three_failures_and_then_longer() {
+        for failures in 0..3 {
+            assert!(!persist(failures).waits_after_failures(behind(0)));
+        }
+        let minutes = [1, 2, 4, 8, 16, 32, 60, 60];
+        for (failures, minutes) in (3..).zip(minutes) {
+            let persist = persist(failures);
+            let end = minutes * 60_000;
+            assert!(persist.waits_after_failures(behind(end - 1)), "{failures}");
+            assert!(!persist.waits_after_failures(behind(end)), "{failures}");
+        }
+        assert!(persist(u32::MAX).waits_after_failures(behind(3_599_999)));
+        assert!(!persist(u32::MAX).waits_after_failures(behind(3_600_000)));
+    }
+
+    #[test]
+    fn a_base_that_must_be_written_is_tried_again_within_seconds() {
+        let config = Config::default();
+        for (failures, secs) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 8), (u32::MAX, 8)] {
+            let mut persist = persist(failures);
+            persist.progress.needs_base = true;
+            let due = |millis| persist.due(behind(millis), 0, &config);
+            assert_eq!(due(secs * 1000 - 1), None, "{failures}");
+            let purpose = due(secs * 1000).map(|due| due.purpose);
+            assert_eq!(purpose, Some(Purpose::Base), "{failures}");
+        }
+        let mut persist = persist(0);
+        persist.progress.needs_base = true;
+        persist.rewrites.last_try = None;
+        assert!(persist.due(behind(0), 0, &config).is_some(), "at once");
+        // Whoever asks for a rewrite does not wait.
+        persist.rewrites.last_try = Some(LAST);
+        persist.rewrite_scheduled = true;
+        assert!(persist.due(behind(0), 0, &config).is_some());
+    }
+}

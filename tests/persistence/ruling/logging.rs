@@ -120,6 +120,98 @@ fn a_log_that_has_grown_is_rewritten(stage: &Stage) -> Result<()> {
     ensure_same(&expected, &contents(&mut server.client()?)?)
 }
 
+/// Who asks for it gets no syncs beside a rewrite; they are made up for when it ends, or at once when
+/// it is not asked for any more.
+fn nothing_is_synced_beside_a_rewrite_if_that_is_asked_for(stage: &Stage) -> Result<()> {
+    let server = logging(stage)
+        .option("appendfsync", "always")
+        .option("no-appendfsync-on-rewrite", "yes")
+        .start()?;
+    let mut client = server.client()?;
+    fill(&mut client)?;
+    ensure!(client.say("WAITAOF 1 0 0")? == synced(), "without a child");
+    slow_down(&mut client, 1_000_000)?;
+    for live in [false, true] {
+        client.expect("BGREWRITEAOF", REWRITING)?;
+        let child = await_child(&server)?;
+        client.expect("SET beside 1", "+OK\r\n")?;
+        ensure!(client.say("WAITAOF 1 0 100")? == nothing(), "beside it");
+        if live {
+            client.expect("CONFIG SET no-appendfsync-on-rewrite no", "+OK\r\n")?;
+            ensure!(
+                client.say("WAITAOF 1 0 0")? == synced(),
+                "asked for no more"
+            );
+            let now = field(&mut client, "aof_rewrite_in_progress")?;
+            ensure!(now == "1", "the rewrite was quicker than this");
+        }
+        child.kill()?;
+        await_no_child(&mut client)?;
+        ensure!(client.say("WAITAOF 1 0 0")? == synced(), "behind it");
+    }
+    Ok(())
+}
+
+/// After three failures the next rewrite by itself waits for a minute; one that is asked for does
+/// not, and if it succeeds, neither do those behind it.
+fn rewrites_that_fail_are_not_tried_for_ever(stage: &Stage) -> Result<()> {
+    let server = logging(stage)
+        .option("auto-aof-rewrite-percentage", "100")
+        .option("auto-aof-rewrite-min-size", "1kb")
+        .option("rdb-key-save-delay", "1000000")
+        .start()?;
+    let mut client = server.client()?;
+    fill(&mut client)?;
+    for failures in 1..=3 {
+        await_child(&server)?.kill()?;
+        let name = "aof_rewrites_consecutive_failures";
+        await_field(&mut client, name, &failures.to_string())?;
+    }
+    for n in 0..100 {
+        client.say(&format!("SET more:{n} {}", "x".repeat(100)))?;
+        ensure!(field(&mut client, "aof_rewrite_in_progress")? == "0", "{n}");
+    }
+    let begun = server.log().matches("Starting automatic rewriting").count();
+    ensure!(begun == 3, "{begun} rewrites");
+    slow_down(&mut client, 0)?;
+    client.expect("BGREWRITEAOF", REWRITING)?;
+    await_field(&mut client, "aof_rewrites_consecutive_failures", "0")?;
+    until("a rewrite that nobody asked for", || {
+        for n in 0..50 {
+            client.say(&format!("SET more:{n} {}", "x".repeat(100)))?;
+        }
+        Ok((count(&mut client, "aof_rewrites")? > 1).then_some(()))
+    })?;
+    await_no_child(&mut client)
+}
+
+/// A value's commands may be more than is written at a time.
+fn a_base_of_commands_holds_large_values(stage: &Stage) -> Result<()> {
+    let launch = logging(stage).option("aof-use-rdb-preamble", "no");
+    let server = launch.start()?;
+    let mut client = server.client()?;
+    let commands = ["RPUSH", "SADD", "HSET", "ZADD"];
+    for (at, command) in commands.iter().enumerate() {
+        let mut words = vec![(*command).to_owned(), format!("large:{at}")];
+        for n in 0..20_000 {
+            if at > 1 {
+                words.push(n.to_string());
+            }
+            words.push(format!("{n}:{}", "x".repeat(40)));
+        }
+        let reply = client.call(&words)?;
+        ensure!(!reply.is_error(), "{command}: {reply}");
+        client.expect(&format!("PEXPIREAT large:{at} 99999999999999"), ":1\r\n")?;
+    }
+    let long = "y".repeat(1 << 20);
+    client.expect(&format!("SET text {long}"), "+OK\r\n")?;
+    client.expect("BGREWRITEAOF", REWRITING)?;
+    await_no_child(&mut client)?;
+    let expected = contents(&mut client)?;
+    let server = revive(&launch, stop(server)?)?;
+    ensure_same(&expected, &contents(&mut server.client()?)?)
+}
+
 /// Switched on, the log has all that was there before, and what is written while it begins.
 fn the_log_is_switched_on_and_off(stage: &Stage) -> Result<()> {
     let server = stage.start()?;
@@ -303,6 +395,9 @@ one_poller!(
     a_rewrite_keeps_what_happens_meanwhile,
     a_rewrite_needs_no_log,
     a_log_that_has_grown_is_rewritten,
+    nothing_is_synced_beside_a_rewrite_if_that_is_asked_for,
+    rewrites_that_fail_are_not_tried_for_ever,
+    a_base_of_commands_holds_large_values,
     the_log_is_switched_on_and_off,
     a_log_that_has_not_begun_is_none,
     the_way_of_syncing_changes_live,

@@ -259,6 +259,7 @@ fn silence_ends_it_and_signs_of_life_do_not() {
     );
     // No timeout is a second.
     begin(&mut rig, one, "MIGRATE h 1 b 0 -1");
+    rig.turn();
     rig.pass(999);
     assert_eq!(rig.heard(one), WAITS);
     rig.pass(1);
@@ -294,12 +295,41 @@ fn the_end_of_the_connection_ends_it() {
     rig.send(other, b"+OK\r\n+OK\r\n");
     rig.closed(other);
     assert_eq!(rig.heard(one), "+OK\r\n");
-    // Who answers what nobody has asked is no server.
     let other = begin(&mut rig, one, "MIGRATE h 1 c 0 100");
-    assert_eq!(
-        rig.answer(other, "220 smtp.example ESMTP\r\n", one),
-        LOST_READING
-    );
+    let surplus = "+OK\r\n+OK\r\n+OK\r\n220 smtp.example ESMTP\r\n";
+    assert_eq!(rig.answer(other, surplus, one), "+OK\r\n");
+    assert_eq!(rig.say(one, &["DBSIZE"]), ":0\r\n");
+}
+
+#[test]
+fn who_says_what_nobody_has_asked_is_no_server() {
+    let (mut rig, one, _) = rig();
+    for words in ["220 smtp.example ESMTP\r\n", ">1\r\n+news\r\n", "\r\n"] {
+        let other = begin(&mut rig, one, "MIGRATE h 1 a 0 100");
+        assert_eq!(rig.answer(other, words, one), LOST_READING, "{words}");
+        assert!(rig.is_closed(other));
+    }
+    // An answer too many, while there are keys that have not left.
+    let other = begin(&mut rig, one, "MIGRATE h 1 a 1 100");
+    assert_eq!(rig.answer(other, "+OK\r\n+OK\r\n", one), LOST_READING);
+    assert_eq!(rig.say(one, &["DBSIZE"]), ":3\r\n");
+}
+
+#[test]
+fn the_time_that_dumping_takes_is_not_the_other_sides() {
+    let (mut rig, one, _) = rig();
+    assert_eq!(rig.say(one, &["MIGRATE h 1 a 0 100"]), WAITS);
+    let other = rig.dialled();
+    rig.connected(other, Ok(()));
+    rig.turn();
+    assert!(rig.heard(other).contains("RESTORE"));
+    assert_eq!(rig.engine.next_patience(rig.now()).sleep, Some(Micros(0)));
+    // That turn has been a long one.
+    rig.pass(1000);
+    assert_eq!(rig.heard(one), WAITS);
+    assert_ne!(rig.engine.next_patience(rig.now()).sleep, Some(Micros(0)));
+    rig.pass(99);
+    assert_eq!(rig.answer(other, "+OK\r\n+OK\r\n", one), "+OK\r\n");
 }
 
 #[test]
@@ -347,6 +377,7 @@ fn a_large_value_leaves_in_pieces_as_they_are_taken() {
         conn: rig.peers[other].id,
         unsent: 10,
     });
+    rig.turn();
     rig.pass(100);
     assert_eq!(rig.heard(one), LOST_WRITING);
 }
