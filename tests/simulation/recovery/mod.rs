@@ -7,6 +7,7 @@
 mod history;
 mod life;
 mod model;
+mod switching;
 mod world;
 
 use dovetail_tests::sim::Tear;
