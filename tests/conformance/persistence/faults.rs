@@ -464,6 +464,33 @@ fn a_live_base_that_cannot_be_taken_over_is_tried_again() {
 }
 
 #[test]
+fn a_live_log_that_power_may_take_back_is_not_more_durable_apart() {
+    at_every(&[Call::SyncFolder], "back", |rig, call, nth| {
+        rig.start_live(10).unwrap();
+        rig.append(1);
+        let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+        rig.append(1);
+        rig.write_save(&save, 11).unwrap();
+        rig.sim().fail_nth(call, nth, libc::EIO);
+        let finished = rig.member.finish_save(rig.now, save);
+        let was_hit = !rig.sim().forgive();
+        if finished.is_err() {
+            rig.sim().fail_nth(Call::Sync, 1, libc::EIO);
+            let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+            rig.append(1);
+            assert_eq!(rig.reached().1, 10);
+            rig.member.abort_save(rig.now, save);
+            rig.sim().forgive();
+        }
+        rig.save(Purpose::Base);
+        rig.append(1);
+        assert!(!rig.advance().needs_base);
+        assert_eq!(rig.look().number, rig.number);
+        was_hit
+    });
+}
+
+#[test]
 fn a_log_that_cannot_begin_can_begin_later() {
     let calls = [
         Call::Open,

@@ -90,7 +90,9 @@ impl Log {
         let (end, len) = (running.stream.end(), running.stream.len());
         self.renew_temporary(running)?;
         running.older.push((running.seq, len));
-        running.durable_until = Some(running.stream.syncs.synced());
+        let synced = running.stream.syncs.synced();
+        // A log that is safe in its file only, and not yet by its manifest, has less already.
+        running.durable_until.get_or_insert(synced);
         running.live = Some(Live {
             is_fresh: false,
             apart_from: Some(end),
