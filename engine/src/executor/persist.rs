@@ -250,12 +250,18 @@ impl Runner<'_> {
         let (persist, mut world) = self.ctx.saving();
         persist.kill_rewrite(&mut world);
         let (now, end) = (self.ctx.now, self.ctx.feed.end());
-        let switched = self.ctx.persist.switch(now, end, self.ctx.config);
-        if let Err(error) = switched {
-            let word = if is_on { "on" } else { "off" };
-            let line = format!("Can't turn the AOF {word}: {error}");
-            self.ctx.host.log(LogLevel::Warning, &line);
-            return Err(error.to_string());
+        match self.ctx.persist.switch(now, end, self.ctx.config) {
+            Ok(None) => {}
+            Ok(Some(lost)) => {
+                let line = format!("The AOF is off; its end could not be kept: {lost}");
+                self.ctx.host.log(LogLevel::Warning, &line);
+            }
+            Err(error) => {
+                let word = if is_on { "on" } else { "off" };
+                let line = format!("Can't turn the AOF {word}: {error}");
+                self.ctx.host.log(LogLevel::Warning, &line);
+                return Err(error.to_string());
+            }
         }
         self.ctx.feed.want(is_on);
         self.ctx.keyspace.keeps_removed = is_on;

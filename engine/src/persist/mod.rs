@@ -19,8 +19,8 @@ use crate::config::{AppendFsync, Config};
 use crate::seam::disk::{DiskError, Open};
 use crate::seam::host::ChildFacts;
 use crate::seam::persistence::{
-    Begin, Format, Fsync, NULL, Part, PersistResult, Persistence, PersistenceEntry, Progress,
-    Purpose, Role, Save, Settings, SharedDisk, Stored, Trouble,
+    Begin, Format, Fsync, NULL, Part, PersistError, PersistResult, Persistence, PersistenceEntry,
+    Progress, Purpose, Role, Save, Settings, SharedDisk, Stored, Trouble,
 };
 use std::path::PathBuf;
 
@@ -382,19 +382,24 @@ impl Persist {
     }
 
     /// Begins to keep a log, or ends it, while the dataset is in memory; `offset` is that of the feed.
-    /// What was kept so far is closed before.
+    /// What was kept so far is closed before; returns why something of a log that ends is lost.
     ///
     /// # Errors
-    /// When the old log cannot be closed whole, or no new one begun; everything goes on as before.
-    pub fn switch(&mut self, now: Now, offset: u64, config: &Config) -> PersistResult<()> {
-        self.store.close(now)?;
+    /// When no log can be begun; everything goes on as before.
+    pub fn switch(
+        &mut self,
+        now: Now,
+        offset: u64,
+        config: &Config,
+    ) -> PersistResult<Option<PersistError>> {
+        let lost = self.store.close(now).err();
         let row = choose(self.members, config.persistence.appendonly, config);
         let mut next = (row.open)(self.disk.clone(), &settings(config, self.pid));
         next.begin(now, offset, Begin::Live)?;
         self.store = next;
         self.progress = self.store.advance(now);
         self.set_gate(config);
-        Ok(())
+        Ok(lost)
     }
 
     /// Writes and syncs everything, for the end of the process.

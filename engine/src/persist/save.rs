@@ -146,7 +146,10 @@ impl Persist {
                 self.fail(purpose, why.clone());
             }
         }
-        self.set_gate(world.config);
+        // Whether the log goes on well is known by now: what comes next in this turn is refused if not.
+        if let Some(line) = self.advance(world.now, world.config) {
+            world.log(LogLevel::Warning, &line);
+        }
         started.map(drop)
     }
 

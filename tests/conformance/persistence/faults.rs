@@ -178,7 +178,9 @@ fn a_failed_sync_asks_for_a_new_base() {
             sync_error(&rig.advance()).is_some(),
             "a base that is begun is none"
         );
-        assert_eq!(rig.reached().1, before);
+        // What comes now is in no file that is loaded: nobody may hear of it yet.
+        assert_eq!(rig.look().number, number);
+        assert_eq!(rig.reached(), (expected, before));
         rig.write_save(&save, number).unwrap();
         rig.member.finish_save(rig.now, save).unwrap();
         let progress = rig.advance();
@@ -189,6 +191,42 @@ fn a_failed_sync_asks_for_a_new_base() {
         assert_eq!(rig.reached(), (number + 2, number + 2));
         rig.sim().crash_power();
         assert_eq!(rig.restart(), number + 2);
+    });
+}
+
+#[test]
+fn what_is_kept_apart_is_not_released_before_there_is_a_base() {
+    started("apart", |rig, _| {
+        // Of the rotation.
+        rig.sim().fail_nth(Call::Sync, 1, libc::EIO);
+        for is_wanted in [false, false, true] {
+            let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+            assert_eq!(sync_error(&rig.advance()), Some(libc::EIO), "at once");
+            let number = rig.number;
+            rig.append(2);
+            rig.pass(2000);
+            rig.sim().finish();
+            rig.advance();
+            rig.sim().finish();
+            let (released, durable) = rig.reached();
+            assert!(released <= 2 && durable <= released);
+            assert_eq!(rig.look().number, 2, "the process may be killed now");
+            if !is_wanted {
+                rig.member.abort_save(rig.now, save);
+                continue;
+            }
+            rig.write_save(&save, number).unwrap();
+            rig.member.finish_save(rig.now, save).unwrap();
+            assert_eq!(rig.look().number, rig.number);
+        }
+        rig.sim().finish();
+        rig.advance();
+        let (number, progress) = (rig.number, rig.advance());
+        assert_eq!((progress.trouble, progress.needs_base), (None, false));
+        assert_eq!(rig.reached().0, number);
+        rig.append(1);
+        rig.sim().crash_process();
+        assert_eq!(rig.restart(), number + 1);
     });
 }
 
@@ -421,6 +459,33 @@ fn a_live_base_that_cannot_be_taken_over_is_tried_again() {
         rig.append(1);
         assert!(!rig.advance().needs_base);
         assert_eq!(rig.look().number, 14);
+        was_hit
+    });
+}
+
+#[test]
+fn a_live_log_that_power_may_take_back_is_not_more_durable_apart() {
+    at_every(&[Call::SyncFolder], "back", |rig, call, nth| {
+        rig.start_live(10).unwrap();
+        rig.append(1);
+        let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+        rig.append(1);
+        rig.write_save(&save, 11).unwrap();
+        rig.sim().fail_nth(call, nth, libc::EIO);
+        let finished = rig.member.finish_save(rig.now, save);
+        let was_hit = !rig.sim().forgive();
+        if finished.is_err() {
+            rig.sim().fail_nth(Call::Sync, 1, libc::EIO);
+            let save = rig.member.begin_save(rig.now, Purpose::Base).unwrap();
+            rig.append(1);
+            assert_eq!(rig.reached().1, 10);
+            rig.member.abort_save(rig.now, save);
+            rig.sim().forgive();
+        }
+        rig.save(Purpose::Base);
+        rig.append(1);
+        assert!(!rig.advance().needs_base);
+        assert_eq!(rig.look().number, rig.number);
         was_hit
     });
 }

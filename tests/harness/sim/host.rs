@@ -96,6 +96,12 @@ impl SimProcess {
         self.0.borrow_mut().refuses = true;
     }
 
+    /// Nothing happens to the next child after all.
+    pub fn forgive(&self) {
+        let mut state = self.0.borrow_mut();
+        (state.kill_after, state.refuses) = (None, false);
+    }
+
     /// One step of the child.
     pub fn tick(&self) {
         let mut state = self.0.borrow_mut();

@@ -48,6 +48,12 @@ impl Timeline {
         self.ops.len()
     }
 
+    /// When the operation before this moment was done, in unix milliseconds; 0 for the start.
+    pub(crate) fn since(&self, moment: usize) -> u64 {
+        let before = moment.checked_sub(1);
+        before.map_or(0, |before| self.ops[before].1)
+    }
+
     /// Does an operation; gives what is answered, and the moment behind it if it changed anything.
     pub(crate) fn apply(&mut self, op: &Op, now_ms: u64) -> (Vec<u8>, Option<usize>) {
         let (answer, has_changed) = self.head.apply(op, now_ms);
@@ -181,10 +187,12 @@ impl Stores {
         self.held_live = 0;
     }
 
-    /// It has been switched off, and closed.
-    pub(crate) fn log_ends(&mut self) {
-        if self.is_logging() {
+    /// It has been switched off, and closed if it could be; what it has then is never more.
+    pub(crate) fn log_ends(&mut self, is_whole: bool) {
+        if self.is_logging() && is_whole {
             self.log = Log::Left(vec![self.timeline.head.clone()], Presence::Certain);
+        } else if self.is_logging() {
+            self.leave_log();
         }
         self.live = None;
         self.rewriting = None;
@@ -317,7 +325,9 @@ impl Stores {
             }
             (None, Some(state)) => {
                 let state = state.clone();
-                self.leave_log(appendonly, crash);
+                if !appendonly {
+                    self.leave_log();
+                }
                 let told = format!("a state of {} others", expected.others.len());
                 self.restart(state);
                 if !is_safe {
@@ -341,13 +351,14 @@ impl Stores {
     }
 
     /// The log is not gone on with: what it has now is what it has later.
-    fn leave_log(&mut self, appendonly: bool, crash: Crash) {
+    fn leave_log(&mut self) {
         let is_absent = matches!(self.log, Log::Absent);
         let may_be = self.live.is_some_and(|live| live.base.is_some());
-        if appendonly || (is_absent && !may_be) {
+        if is_absent && !may_be {
             return;
         }
-        let expected = self.expected(true, crash);
+        // Nobody makes it durable from now on.
+        let expected = self.expected(true, Crash::Power);
         let mut states = Vec::new();
         if let Some(least) = expected.since {
             states.extend(self.timeline.states().skip(least));

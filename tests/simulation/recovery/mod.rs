@@ -7,6 +7,7 @@
 mod history;
 mod life;
 mod model;
+mod switching;
 mod world;
 
 use dovetail_tests::sim::Tear;
@@ -16,7 +17,7 @@ use world::World;
 
 /// Runs of one kind, and how many times as many when there is time.
 const RUNS: u64 = 120;
-const LONG: u64 = 40;
+const LONG: u64 = 60;
 
 /// What kind of world it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,6 +72,8 @@ pub(crate) struct World {
     sync_us: u64,
     /// The last time at which nothing was promised for later.
     weak_us: u64,
+    /// The last time at which answers did not wait for a sync.
+    loose_us: u64,
     /// Syncs that have failed so far, and those before the last base was begun.
     failed_syncs: u64,
     failed_at_fork: u64,
@@ -79,7 +81,8 @@ pub(crate) struct World {
     doubt: bool,
     /// And the process that knows of it has gone.
     is_spoiled: bool,
-    /// The power was lost before a new base stood for what a failed sync had taken.
+    /// The power was lost, and the log may have what nobody has written: a failed sync has taken what
+    /// was there, or it is a disk with garbage.
     is_damaged: bool,
     story: Vec<String>,
     words: u64,
@@ -110,6 +113,7 @@ impl World {
             clients: Vec::new(),
             sync_us: 0,
             weak_us: 0,
+            loose_us: 0,
             failed_syncs: 0,
             failed_at_fork: 0,
             doubt: false,
@@ -156,7 +160,7 @@ impl World {
     /// The broken promise.
     pub(crate) fn run(&mut self) -> Result<(), String> {
         self.draw_config();
-        for _ in 0..2 + self.rng.below(4) {
+        for _ in 0..2 + self.rng.below(6) {
             let Some(mut life) = self.recover()? else {
                 return Ok(());
             };
@@ -241,8 +245,7 @@ impl World {
             }
             let Some(seen) = seen else {
                 let has_faults = self.disk.tally().faults > faults || self.disk.is_dead();
-                let has_garbage = self.kind == Kind::Garbage && self.crash == Crash::Power;
-                if !has_faults && (has_garbage || self.is_damaged) {
+                if !has_faults && self.is_damaged {
                     // Refused by name is what a damaged file is to be.
                     return Ok(None);
                 }
@@ -271,20 +274,42 @@ impl World {
         let found = self.stores.recovered(how, seen, now_ms, is_synced)?;
         self.tell(format!("found {found}"));
         self.crash = Crash::Process;
-        self.is_damaged = false;
-        self.weak_us = self.us;
+        // A log that was not read may be no better than before.
+        self.is_damaged &= !self.config.persistence.appendonly;
+        (self.weak_us, self.loose_us) = (self.us, self.us);
         Ok(())
     }
 
     /// What may go wrong in a start.
     fn disturb_start(&mut self) {
-        let calls = self.disk.tally().calls;
         if self.chance(40) {
-            let last = calls + 1 + self.rng.below(60);
-            self.tell(format!("dies at call {last}"));
-            self.disk.die_at(Some(last));
+            self.arrange_death(60);
         } else if self.kind == Kind::Faults && self.chance(50) {
             self.fail_a_call();
+        }
+    }
+
+    /// Some call within so many will be the last: any, or one of the rare ones that crashes are
+    /// about.
+    fn arrange_death(&mut self, within: u64) {
+        const CALLS: &[Call] = &[
+            Call::Rename,
+            Call::SyncFolder,
+            Call::SyncFolder,
+            Call::Open,
+            Call::StartSync,
+            Call::Truncate,
+            Call::Remove,
+        ];
+        if self.chance(128) {
+            let last = self.disk.tally().calls + 1 + self.rng.below(within);
+            self.tell(format!("dies at call {last}"));
+            self.disk.die_at(Some(last));
+        } else {
+            let call = CALLS[below(&mut self.rng, CALLS.len())];
+            let nth = 1 + self.rng.below(within / 20);
+            self.tell(format!("dies in {call:?} number {nth}"));
+            self.disk.die_in(call, nth);
         }
     }
 
@@ -324,7 +349,8 @@ impl World {
         if is_power {
             self.crash = Crash::Power;
             self.disk.crash_power();
-            self.is_damaged |= self.doubt;
+            // Garbage may be anywhere behind what was synced.
+            self.is_damaged |= self.doubt || self.kind == Kind::Garbage;
             self.doubt = false;
         } else {
             self.disk.crash_process();
@@ -351,7 +377,8 @@ impl World {
     /// A life, until something ends it.
     fn live(&mut self, life: &mut Life) -> Result<(), String> {
         self.begin_life(life);
-        for _ in 0..30 + self.rng.below(200) {
+        let most = if self.chance(128) { 20 } else { 200 };
+        for _ in 0..5 + self.rng.below(most) {
             self.event(life)?;
             if self.disk.is_dead() || life.engine.failure().is_some() {
                 return Ok(());
@@ -397,9 +424,7 @@ impl World {
             self.clients.push(client);
         }
         if self.chance(128) {
-            let last = self.disk.tally().calls + 1 + self.rng.below(250);
-            self.tell(format!("dies at call {last}"));
-            self.disk.die_at(Some(last));
+            self.arrange_death(250);
         }
     }
 
@@ -407,6 +432,7 @@ impl World {
     fn heal(&mut self, life: &mut Life) -> Result<(), String> {
         self.tell("nothing fails any more");
         self.disk.forgive();
+        life.process.forgive();
         let until = self.us + HEALING_US;
         loop {
             if self.trial(life)? || self.disk.is_dead() {

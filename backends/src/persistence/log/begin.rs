@@ -32,7 +32,7 @@ impl Log {
         let unfinished = self.folder.temporary();
         if self.files.len_of(&unfinished)?.is_some_and(|len| len > 0) {
             notes.push(format!(
-                "The append-only log was being switched on when the last process ended; {} is not \
+                "{} was to follow a base of the append-only log that was never finished; it is not \
                  part of any dataset and will be removed",
                 unfinished.display()
             ));
@@ -111,8 +111,9 @@ impl Log {
             _ => Sealer::new(),
         };
         let stream = self.open_stream(&listed, how, sealer, offset)?;
+        // The last process may have died between giving the manifest its name and making that safe.
+        self.folder.sync_names()?;
         if manifest != self.folder.manifest {
-            self.folder.sync_names()?;
             self.folder.commit(manifest).map_err(Unlisted::error)?;
         }
         self.folder.drop_history(self.settings.keeps_history);
@@ -196,7 +197,10 @@ impl Log {
         let place = (file, path);
         let stream = Stream::new(self.files.clone(), place, 0, Sealer::new(), offset);
         let mut running = Running::new(stream, 0);
-        running.live = Some(Live { is_fresh: true });
+        running.live = Some(Live {
+            is_fresh: true,
+            apart_from: None,
+        });
         running.durable_until = Some(offset);
         Ok(running)
     }

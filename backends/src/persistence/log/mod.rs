@@ -35,11 +35,15 @@ pub(super) const fn name(base_format: Format) -> &'static str {
     }
 }
 
-/// A log that is being switched on: it counts from its first base on.
+/// A log that counts from its next base on: it is being switched on, or what is stored may have lost
+/// its end.
 #[derive(Clone, Copy, Debug)]
 struct Live {
     /// Whether its increment can be what follows a base that is begun now.
     is_fresh: bool,
+    /// Where the log ends that is before it and that clients were promised, if it is kept apart from
+    /// that one.
+    apart_from: Option<u64>,
 }
 
 /// A log that has begun.
@@ -80,7 +84,8 @@ impl Running {
         self.base_len + older + self.stream.len()
     }
 
-    /// What is as durable as `fsync` asks for now; never less than it was.
+    /// What is as durable as `fsync` asks for now; never less than it was. What is kept apart is lost
+    /// with the process.
     fn release(&mut self, configured: Fsync, effective: Fsync) -> u64 {
         let is_lost = self.stream.syncs.failure().is_some();
         let reached = match (configured, effective) {
@@ -88,6 +93,8 @@ impl Running {
             (Fsync::Always, _) if is_lost => self.stream.syncs.synced(),
             _ => self.stream.written(),
         };
+        let apart_from = self.live.and_then(|live| live.apart_from);
+        let reached = reached.min(apart_from.unwrap_or(u64::MAX));
         self.released = self.released.max(reached);
         self.released
     }
@@ -275,7 +282,9 @@ impl Persistence for Log {
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        if let Some(live) = &mut running.live {
+        if let Some(live) = &mut running.live
+            && live.apart_from.is_none()
+        {
             live.is_fresh = false;
             self.files.discard(&self.folder.temporary());
             return Ok(());

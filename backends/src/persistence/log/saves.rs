@@ -1,7 +1,7 @@
 //! Rotation, and the base that replaces what is before it.
 
 use super::folder::Unlisted;
-use super::{Log, Running};
+use super::{Live, Log, Running};
 use dovetail_engine::base::Now;
 use dovetail_engine::codec::aof::{Listed, Manifest};
 use dovetail_engine::seam::disk::Open;
@@ -30,10 +30,15 @@ impl Log {
     fn turn(&mut self, now: Now, running: &mut Running) -> PersistResult<()> {
         running.stream.hear(now);
         running.stream.write_now(now)?;
-        match running.live {
-            Some(live) if live.is_fresh => {}
-            Some(_) => self.renew_temporary(running)?,
-            None => self.rotate(running)?,
+        if !running.live.is_some_and(|live| live.is_fresh) {
+            // Only the last file of a log may be torn: this one must be whole before it is not the
+            // last any more.
+            running.stream.sync_now();
+            match running.live {
+                Some(_) => self.renew_temporary(running)?,
+                None if running.stream.has_failed() => self.set_apart(running)?,
+                None => self.rotate(running)?,
+            }
         }
         if let Some(live) = &mut running.live {
             live.is_fresh = false;
@@ -46,14 +51,11 @@ impl Log {
         Ok(())
     }
 
-    /// Goes on in a new increment.
+    /// Goes on in a new increment; the present one is safe.
     fn rotate(&mut self, running: &mut Running) -> PersistResult<()> {
         let listed = self.folder.next_incr()?;
         let (seq, path) = (listed.seq, self.folder.at(&listed.name));
         let file = self.files.open(&path, Open::CreateNew)?;
-        // Only the last file of a log may be torn: this one must be whole before it is not the last
-        // any more.
-        running.stream.sync_now();
         let mut manifest = self.folder.manifest.clone();
         if let Some(last) = manifest.incrs.last_mut() {
             // If that has failed and power is lost, what is missing is noticed.
@@ -81,12 +83,28 @@ impl Log {
         Ok(())
     }
 
+    /// Goes on beside a log whose end may be lost: what follows a gap must not be loaded behind it.
+    /// What is stored stays as it is. Until there is a base, nobody is promised what comes now: it
+    /// would not be found even after the process is killed.
+    fn set_apart(&self, running: &mut Running) -> PersistResult<()> {
+        let (end, len) = (running.stream.end(), running.stream.len());
+        self.renew_temporary(running)?;
+        running.older.push((running.seq, len));
+        let synced = running.stream.syncs.synced();
+        // A log that is safe in its file only, and not yet by its manifest, has less already.
+        running.durable_until.get_or_insert(synced);
+        running.live = Some(Live {
+            is_fresh: false,
+            apart_from: Some(end),
+        });
+        Ok(())
+    }
+
     /// Goes on in a new increment while there is no base: the next one has what is in this one.
     fn renew_temporary(&self, running: &mut Running) -> PersistResult<()> {
         let path = self.folder.temporary();
         self.files.discard(&path);
         let file = self.files.open(&path, Open::CreateNew)?;
-        running.stream.sync_now();
         running.stream.go_on(file, path);
         Ok(())
     }
@@ -168,6 +186,7 @@ impl Log {
             return listed;
         }
         running.live = None;
+        running.older.clear();
         running.seq = seq;
         running.stream.target.path = to;
         listed

@@ -226,6 +226,11 @@ impl Stream {
         }
     }
 
+    /// Whether a sync of the file has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.syncs.has_failed(self.target.generation)
+    }
+
     /// Has the file synced if it is time to.
     pub(super) fn sync(&mut self, now: Now, fsync: Fsync) {
         let is_due = match fsync {
@@ -243,7 +248,7 @@ impl Stream {
 
     /// Whether something was written that nobody has been asked to sync.
     fn is_unsynced(&self) -> bool {
-        self.written > self.syncs.marked() && !self.syncs.has_failed(self.target.generation)
+        self.written > self.syncs.marked() && !self.has_failed()
     }
 
     /// When the next sync begins; one runs at a time.

@@ -83,6 +83,8 @@ pub(super) struct Faults {
     pub(super) capacity: Option<u64>,
     pub(super) short_writes: u64,
     pub(super) dies_at: Option<u64>,
+    /// The same by the kind of the call, and how many of these there are to come.
+    pub(super) dies_in: Option<(Call, u64)>,
     pub(super) is_dead: bool,
 }
 
@@ -118,7 +120,14 @@ impl Faults {
         if self.is_dead {
             return Verdict::Fails(libc::EIO);
         }
-        if self.dies_at.is_some_and(|last| number >= last) {
+        let is_last = match &mut self.dies_in {
+            Some((kind, left)) if *kind == call => {
+                *left = left.saturating_sub(1);
+                *left == 0
+            }
+            _ => false,
+        };
+        if is_last || self.dies_at.is_some_and(|last| number >= last) {
             self.is_dead = true;
             return Verdict::Last;
         }

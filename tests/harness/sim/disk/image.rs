@@ -36,8 +36,9 @@ pub(super) struct Image {
     pub(super) durable: Vec<u8>,
     stable: usize,
     lost: Vec<Range<usize>>,
-    /// The shortest it was cut to since what is durable was written, and the version of that cut.
-    cut: Option<(usize, u64)>,
+    /// Lengths that it was cut to, and the versions of these cuts, that no sync has covered; each is
+    /// longer than the one before.
+    cuts: Vec<(usize, u64)>,
     /// Counts changes; a sync that began earlier than another must not undo it by ending later.
     version: u64,
     durable_version: u64,
@@ -57,8 +58,8 @@ impl Image {
         }
         self.lost.retain(|range| !range.is_empty());
         self.version += 1;
-        let shortest = self.cut.map_or(len, |(shortest, _)| shortest.min(len));
-        self.cut = Some((shortest, self.version));
+        self.cuts.retain(|(shorter, _)| *shorter < len);
+        self.cuts.push((len, self.version));
     }
 
     pub(super) fn begin_sync(&self) -> Snapshot {
@@ -82,12 +83,7 @@ impl Image {
         self.durable_version = covered.version;
         self.durable.truncate(covered.from);
         self.durable.extend_from_slice(&covered.tail);
-        if self
-            .cut
-            .is_some_and(|(_, version)| version <= covered.version)
-        {
-            self.cut = None;
-        }
+        self.cuts.retain(|(_, version)| *version > covered.version);
         // What was stable before is not looked at again.
         let from = covered.from.min(self.stable);
         let same = self.durable[from..].iter().zip(&self.live[from..]);
@@ -123,7 +119,8 @@ impl Image {
             return self.durable.clone();
         }
         let safe = self.durable.len();
-        let floor = self.cut.map_or(safe, |(shortest, _)| shortest.min(safe));
+        let shortest = self.cuts.first().map_or(safe, |(shortest, _)| *shortest);
+        let floor = shortest.min(safe);
         let len = floor + below(rng, self.live.len() - floor + 1);
         let mut found = self.live[..len].to_vec();
         found[..floor].copy_from_slice(&self.durable[..floor]);

@@ -162,7 +162,14 @@ impl SimDisk {
     /// Ends the machine's life at call number `call` (see [`Tally::calls`]): a write is made in
     /// part, other calls by chance, and none after it does anything, until a crash. `None` is never.
     pub fn die_at(&self, call: Option<u64>) {
-        self.0.borrow_mut().faults.dies_at = call;
+        let mut platter = self.0.borrow_mut();
+        platter.faults.dies_at = call;
+        platter.faults.dies_in = None;
+    }
+
+    /// The same at the `nth` call of a kind from now on; 1 is the next.
+    pub fn die_in(&self, call: Call, nth: u64) {
+        self.0.borrow_mut().faults.dies_in = Some((call, nth));
     }
 
     /// Whether that call has been made.
@@ -200,6 +207,7 @@ impl SimDisk {
         platter.wake = None;
         platter.faults.is_dead = false;
         platter.faults.dies_at = None;
+        platter.faults.dies_in = None;
     }
 
     /// The power has gone and come back: what was synced is there, the rest by chance.

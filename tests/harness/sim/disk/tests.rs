@@ -110,6 +110,23 @@ fn a_folder_that_was_not_synced_takes_its_files_with_it() {
 }
 
 #[test]
+fn a_cut_takes_nothing_that_was_synced_behind_an_earlier_one() {
+    let found = outcomes("a", |disk| {
+        disk.set_sync_steps(5..=5);
+        let file = made(disk, "a", b"abcd");
+        disk.sync_folder(Path::new(SimDisk::HOME)).unwrap();
+        disk.truncate(file, 1).unwrap();
+        disk.write(file, b"xy").unwrap();
+        disk.start_sync(file, Sync::Data);
+        disk.write(file, b"z").unwrap();
+        disk.truncate(file, 3).unwrap();
+        disk.finish();
+        assert!(disk.synced().unwrap().result.is_ok());
+    });
+    assert_eq!(found, [Some(b"axy".to_vec())]);
+}
+
+#[test]
 fn a_cut_that_was_not_synced_may_be_undone() {
     let found = outcomes("a", |disk| {
         disk.plant(&home("a"), b"abcd");

@@ -5,6 +5,7 @@ use crate::recovery::Kind;
 use crate::recovery::life::{Heard, Life, at};
 use crate::recovery::model::{Change, Data, Model, Op, asked, reply_len};
 use dovetail_engine::config::AppendFsync;
+use dovetail_engine::seam::host::LogLevel;
 
 /// The clients that write, and those that do something else.
 const WRITERS: usize = 4;
@@ -14,6 +15,9 @@ const ADMIN: usize = 5;
 const ASKED_MAX: usize = 3;
 /// Microseconds within which what was written is durable under `everysec`.
 const EVERYSEC_US: u64 = 2_000_000;
+
+/// A line of the log.
+type Line = (LogLevel, String);
 
 /// How the log was configured before a turn.
 struct Before {
@@ -365,14 +369,17 @@ impl World {
         self.account(&heard);
         let is_dead = self.disk.is_dead();
         let is_on = life.engine.config().persistence.appendonly;
-        if !is_dead && is_on != before.appendonly {
+        let lines = life.process.take_lines();
+        // What dies on the way may have become a log all the same.
+        if is_on != before.appendonly && (is_on || !is_dead) {
             if is_on {
                 self.stores.log_begins();
             } else {
-                self.stores.log_ends();
+                let is_lost = |(_, line): &Line| line.starts_with("The AOF is off; its end");
+                self.stores.log_ends(!lines.iter().any(is_lost));
             }
         }
-        self.hear_log(life, &before);
+        self.hear_log(lines, &before);
         self.note_syncs();
         if is_dead {
             self.tell("dead");
@@ -385,8 +392,8 @@ impl World {
     }
 
     /// What the log says of saves.
-    fn hear_log(&mut self, life: &Life, before: &Before) {
-        for (_, line) in life.process.take_lines() {
+    fn hear_log(&mut self, lines: Vec<Line>, before: &Before) {
+        for (_, line) in lines {
             self.tell(format!("log: {line}"));
             if line.starts_with("Background saving started") {
                 self.stores.save_begins();
@@ -399,6 +406,7 @@ impl World {
                 self.stores.rewrite_done();
                 self.doubt = self.disk.tally().failed_syncs > self.failed_at_fork;
                 self.is_spoiled &= self.doubt;
+                self.is_damaged &= self.doubt;
             } else if line == "DB saved on disk" {
                 self.stores.is_saved();
             }
@@ -416,6 +424,9 @@ impl World {
             || is_loose
             || self.doubt
             || !self.stores.is_logging();
+        if !is_always {
+            self.loose_us = self.us;
+        }
         for (conn, bytes) in heard {
             let client = self.clients.iter().position(|client| client.conn == conn);
             let client = client.ok_or("somebody who is gone is answered")?;
@@ -511,7 +522,9 @@ impl World {
                     return Err(format!("a read gives {shown} instead of {wanted}"));
                 }
                 // While something is wrong, reads may show what is not safe yet.
-                if is_always && self.kind != Kind::Faults {
+                // So they may what was answered under another policy.
+                let is_new = self.stores.timeline.since(*moment) > at(self.loose_us).unix_ms();
+                if is_always && is_new && self.kind != Kind::Faults {
                     self.stores.always(*moment);
                 }
             }
