@@ -42,6 +42,10 @@ fn is_manifest_name(name: &str) -> bool {
 /// The text of a manifest.
 pub(crate) fn read_manifest(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let failed = |error| Unreadable::Io("read", error);
+    // To open a pipe would be to wait for whoever writes to it.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Unreadable::NoFile);
+    }
     let mut text = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(BYTES_MAX + 1)
