@@ -78,8 +78,6 @@ pub struct Db {
     changes: u64,
     hits: Cell<u64>,
     misses: Cell<u64>,
-    /// Where the expiry cycle goes on.
-    pub(super) due_cursor: u64,
     /// Running mean of the time to live of keys with a deadline, in milliseconds.
     pub(super) ttl_mean_ms: f64,
 }
@@ -106,7 +104,6 @@ impl Db {
             changes: 0,
             hits: Cell::default(),
             misses: Cell::default(),
-            due_cursor: 0,
             ttl_mean_ms: 0.0,
         }
     }
@@ -553,7 +550,6 @@ impl Db {
                 }
             }
         }
-        std::mem::swap(&mut self.due_cursor, &mut other.due_cursor);
         std::mem::swap(&mut self.ttl_mean_ms, &mut other.ttl_mean_ms);
     }
 
@@ -574,7 +570,7 @@ impl Db {
         };
         self.watch.touched_where(&was_there, &mut self.touched);
         let store = std::mem::replace(&mut self.store, Store::new(pages));
-        (self.due_cursor, self.ttl_mean_ms) = (0, 0.0);
+        self.ttl_mean_ms = 0.0;
         (store.len(), Some(store))
     }
 }
