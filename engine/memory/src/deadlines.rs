@@ -42,6 +42,17 @@ pub enum Due<T> {
     OutOfSteps,
 }
 
+/// What [`Store::draw_due`] came upon.
+#[derive(Debug)]
+pub enum Draw<T> {
+    /// An entry that was due and is removed; the object that it held, if any.
+    Removed(Option<Box<T>>),
+    /// An entry whose deadline lies ahead.
+    Alive,
+    /// No entry has a deadline.
+    Nothing,
+}
+
 /// The items of one store; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
@@ -221,16 +232,26 @@ impl<T> Store<T> {
             };
             *steps = steps.saturating_sub(STEPS_PER_LOOK);
             if let Some((segment, place)) = self.due_at(locator, now_ms) {
-                // SAFETY: the directory named this segment, and nothing has changed since.
-                let entry = self.entry_ref(unsafe { segment.as_ref() }, place);
-                let id = entry.id();
-                seen(entry);
-                let object = self.destroy(id);
-                // SAFETY: the record was just destroyed, and nothing of it is used again.
-                unsafe { self.forget(segment, place) }
-                return Due::Removed(object);
+                return Due::Removed(self.remove_at(segment, place, seen));
             }
         }
+    }
+
+    /// Removes the entry at `place`, which was just found there, after showing it to `seen`.
+    fn remove_at(
+        &mut self,
+        segment: NonNull<Segment>,
+        place: Place,
+        seen: &mut dyn FnMut(EntryRef<'_, T>),
+    ) -> Option<Box<T>> {
+        // SAFETY: the directory named this segment, and nothing has changed since.
+        let entry = self.entry_ref(unsafe { segment.as_ref() }, place);
+        let id = entry.id();
+        seen(entry);
+        let object = self.destroy(id);
+        // SAFETY: the record was just destroyed, and nothing of it is used again.
+        unsafe { self.forget(segment, place) }
+        object
     }
 
     /// The entry at `locator` that is due at `now_ms`; all others there get an item of their own.
@@ -248,6 +269,13 @@ impl<T> Store<T> {
             }
         });
         due
+    }
+
+    /// Puts the items that were taken together back where they belong.
+    fn put_ahead_back(&mut self) {
+        for locator in std::mem::take(&mut self.deadlines.ahead) {
+            self.due_at(locator, 0);
+        }
     }
 
     /// Takes the next due items together, and asks for their cache lines.
@@ -273,9 +301,7 @@ impl<T> Store<T> {
 
     /// The entry with the earliest deadline; `None` when none has one or `steps` is used up.
     pub fn nearest_deadline(&mut self, steps: &mut u32) -> Option<EntryRef<'_, T>> {
-        for locator in std::mem::take(&mut self.deadlines.ahead) {
-            self.due_at(locator, 0);
-        }
+        self.put_ahead_back();
         self.renew_some(steps);
         loop {
             let (bound, locator) = self.deadlines.runs.next(u64::MAX, steps)?;
@@ -350,6 +376,36 @@ impl<T> Store<T> {
         (1..=DRAWS).find_map(|draw| self.draw_deadline(crate::scan::mix(random, draw)))
     }
 
+    /// Draws an entry with a deadline, nearly uniformly, and removes it if that is `now_ms` or
+    /// earlier; `seen` is shown it before.
+    pub fn draw_due(
+        &mut self,
+        random: u64,
+        now_ms: u64,
+        seen: &mut dyn FnMut(EntryRef<'_, T>),
+    ) -> Draw<T> {
+        self.put_ahead_back();
+        // Items that are worth nothing go when they are drawn, so this comes to an end.
+        for draw in 1.. {
+            self.renew_some(&mut RENEWED_PER_CHANGE.clone());
+            let random = crate::scan::mix(random, draw);
+            let Some(locator) = self.deadlines.runs.take_sample(random) else {
+                if self.deadlines.old.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            if let Some((segment, place)) = self.due_at(locator, now_ms) {
+                return Draw::Removed(self.remove_at(segment, place, seen));
+            }
+            // If it is alive it has an item again.
+            if self.with_deadline_at(locator).is_some() {
+                return Draw::Alive;
+            }
+        }
+        Draw::Nothing
+    }
+
     fn draw_deadline(&self, random: u64) -> Option<EntryRef<'_, T>> {
         let deadlines = &self.deadlines;
         let items = deadlines.items() + deadlines.ahead.len();
@@ -361,15 +417,19 @@ impl<T> Store<T> {
         } else {
             deadlines.old.sample(random << 20)
         };
-        let locator = locator?;
+        self.with_deadline_at(locator?)
+    }
+
+    /// An entry at `locator` that has a deadline.
+    fn with_deadline_at(&self, locator: Locator) -> Option<EntryRef<'_, T>> {
         let (segment, _) = self.directory.at(locator.prefix())?;
-        let mut drawn = None;
+        let mut found = None;
         segment.each_of_home(locator.home(), |place| {
             if segment.prefix(place) == locator.prefix() {
                 let entry = self.entry_ref(segment, place);
-                drawn = drawn.or(entry.deadline().map(|_| entry));
+                found = found.or(entry.deadline().map(|_| entry));
             }
         });
-        drawn
+        found
     }
 }

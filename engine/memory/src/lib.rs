@@ -98,7 +98,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use deadlines::Due;
+pub use deadlines::{Draw, Due};
 pub use entry::{EntryMut, EntryRef, Lookup, VacantEntry};
 pub use fields::{Fields, Inserted, Rehash, Shape};
 pub use pages::{ChunkKind, HeapPages, PageSource};

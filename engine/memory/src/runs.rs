@@ -329,14 +329,38 @@ impl Runs {
     /// An item drawn by a random number, nearly fairly.
     #[must_use]
     pub fn sample(&self, random: u64) -> Option<Locator> {
+        let (at, block, item) = self.draw(random)?;
+        let block = &self.levels[at.level].buckets[at.bucket].blocks[block];
+        Some(locator(block.items[item]))
+    }
+
+    /// The same item, which is taken.
+    pub fn take_sample(&mut self, random: u64) -> Option<Locator> {
+        let (at, block, item) = self.draw(random)?;
+        let bucket = &mut self.levels[at.level].buckets[at.bucket];
+        let taken = bucket.blocks[block].items[item];
+        // The bucket's last item takes its place.
+        let last = self.pop(at)?;
+        let bucket = &mut self.levels[at.level].buckets[at.bucket];
+        if let Some(block) = bucket.blocks.get_mut(block)
+            && item < block.len
+        {
+            block.items[item] = last;
+        }
+        Some(locator(taken))
+    }
+
+    /// Where the item is that a random number draws: its bucket, and there its block and place.
+    fn draw(&self, random: u64) -> Option<(At, usize, usize)> {
         let mut nth = scaled(random, self.len);
-        let level = self.levels.iter().find(|level| pass(&mut nth, level.len))?;
-        let bucket = level
-            .buckets
-            .iter()
-            .find(|bucket| pass(&mut nth, bucket.len))?;
-        let block = &bucket.blocks[nth * bucket.blocks.len() / bucket.len];
-        Some(locator(block.items[scaled(random << 32, block.len)]))
+        let mut levels = self.levels.iter();
+        let level = levels.position(|level| pass(&mut nth, level.len))?;
+        let mut buckets = self.levels[level].buckets.iter();
+        let bucket = buckets.position(|bucket| pass(&mut nth, bucket.len))?;
+        let held = &self.levels[level].buckets[bucket];
+        let block = nth * held.blocks.len() / held.len;
+        let item = scaled(random << 32, held.blocks[block].len);
+        Some((At { level, bucket }, block, item))
     }
 
     /// Gives memory back, at most `budget` blocks, from which it subtracts them; all items are to go.
@@ -462,6 +486,7 @@ mod tests {
         Insert(u64),
         Take(u64, u32),
         Any,
+        Drawn(u64),
     }
 
     fn act() -> impl Strategy<Value = Act> {
@@ -470,6 +495,7 @@ mod tests {
             4 => number.clone().prop_map(Act::Insert),
             3 => (number, 0_u32..200).prop_map(|(limit, steps)| Act::Take(limit, steps)),
             1 => Just(Act::Any),
+            1 => any::<u64>().prop_map(Act::Drawn),
         ]
     }
 
@@ -513,6 +539,11 @@ mod tests {
                         if let Some(locator) = runs.take_any() {
                             model.retain(|item| item.1 != locator.0);
                         }
+                    }
+                    Act::Drawn(random) => {
+                        let drawn = runs.sample(random);
+                        prop_assert_eq!(runs.take_sample(random), drawn);
+                        model.retain(|item| Some(item.1) != drawn.map(|drawn| drawn.0));
                     }
                 }
                 runs.check();

@@ -4,7 +4,8 @@
 use super::{Db, Keyspace};
 use crate::base::DbIndex;
 use crate::config::EventClasses;
-use dovetail_memory::Due;
+use crate::value::Value;
+use dovetail_memory::{Draw, Due};
 
 /// What a random key with a deadline turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +33,9 @@ impl Keyspace {
     pub fn expire_due(&mut self, index: DbIndex, steps: &mut u32) -> u64 {
         let mut expired = 0;
         loop {
+            let is_heard = self.hears_of_expiry(index);
             let db = &mut self.dbs[index.index()];
             let now_ms = db.now_ms();
-            let is_heard = self.keeps_removed
-                || self.notify.contains(EventClasses::EXPIRED)
-                || db.has_listeners();
             let mut key: Option<Box<[u8]>> = None;
             let due = db.store_mut().remove_due(now_ms, steps, &mut |entry| {
                 key = is_heard.then(|| entry.key().into());
@@ -44,34 +43,47 @@ impl Keyspace {
             let Due::Removed(object) = due else {
                 return expired;
             };
-            self.common.discard(object);
             expired += 1;
-            match key {
-                Some(key) => {
-                    self.dbs[index.index()].tell_watchers(&key);
-                    self.note_expired(index, &key);
-                }
-                None => self.stats.expired += 1,
+            self.has_expired(index, key, object);
+        }
+    }
+
+    /// Whether anybody wants to know which keys of database `index` expire.
+    fn hears_of_expiry(&self, index: DbIndex) -> bool {
+        self.keeps_removed
+            || self.notify.contains(EventClasses::EXPIRED)
+            || self.dbs[index.index()].has_listeners()
+    }
+
+    /// A key was removed because its deadline had passed; it is named if anybody hears of it.
+    fn has_expired(&mut self, index: DbIndex, key: Option<Box<[u8]>>, object: Option<Box<Value>>) {
+        self.common.discard(object);
+        match key {
+            Some(key) => {
+                self.dbs[index.index()].tell_watchers(&key);
+                self.note_expired(index, &key);
             }
+            None => self.stats.expired += 1,
         }
     }
 
     /// Draws a key with a deadline in database `index`, and removes it if that has passed.
     pub fn expire_drawn(&mut self, index: DbIndex, random: u64) -> Drawn {
+        let is_heard = self.hears_of_expiry(index);
         let db = &mut self.dbs[index.index()];
-        let Some(entry) = db.store().sample_with_deadline(random) else {
-            return Drawn::Nothing;
-        };
-        if entry
-            .deadline()
-            .is_none_or(|deadline| deadline > db.now_ms())
-        {
-            return Drawn::Alive;
+        let now_ms = db.now_ms();
+        let mut key: Option<Box<[u8]>> = None;
+        let draw = db.store_mut().draw_due(random, now_ms, &mut |entry| {
+            key = is_heard.then(|| entry.key().into());
+        });
+        match draw {
+            Draw::Nothing => Drawn::Nothing,
+            Draw::Alive => Drawn::Alive,
+            Draw::Removed(object) => {
+                self.has_expired(index, key, object);
+                Drawn::Expired
+            }
         }
-        let key: Box<[u8]> = entry.key().into();
-        db.remove_expired(&key);
-        self.note_expired(index, &key);
-        Drawn::Expired
     }
 
     /// Whether a key may be due in database `index`; certain only when it says no.
