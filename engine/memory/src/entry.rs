@@ -287,7 +287,7 @@ impl<'a, T> EntryMut<'a, T> {
             record.write_body(&new, body);
             return None;
         }
-        let deadline = self.record().deadline();
+        let deadline = self.record().deadline_word();
         let object = self.take_object();
         if self.store.slab.stays(self.id, old.bytes(), new.bytes()) {
             let mut record = self.record_mut();
@@ -307,15 +307,20 @@ impl<'a, T> EntryMut<'a, T> {
         object
     }
 
-    /// Sets or clears the deadline, in unix milliseconds.
+    /// Sets or clears the deadline, in unix milliseconds, below 2^63.
     pub fn set_deadline(&mut self, deadline: Option<u64>) {
+        let locator = self.segment().locator(self.place);
         let old = self.record().plan();
-        let new = old.with_deadline(deadline.is_some());
-        self.reshape(&old, &new, deadline, Room::Exact);
-        self.segment().note_deadline(self.place, deadline);
-        self.store.walk.note(deadline);
-        self.store.deadlines += usize::from(new.has_deadline());
-        self.store.deadlines -= usize::from(old.has_deadline());
+        let old_word = self.record().deadline_word();
+        let word = self.store.note_deadline(locator, old_word, deadline);
+        match word {
+            Some(word) if old_word.is_some() => self.record_mut().write_deadline(&old, word),
+            None if old_word.is_none() => {}
+            _ => {
+                let new = old.with_deadline(word.is_some());
+                self.reshape(&old, &new, word, Room::Exact);
+            }
+        }
     }
 
     /// The object, if the body is one.
@@ -369,7 +374,7 @@ impl<'a, T> EntryMut<'a, T> {
         } else {
             Room::Exact
         };
-        let deadline = self.record().deadline();
+        let deadline = self.record().deadline_word();
         self.reshape(&old, &new, deadline, room);
         let mut record = self.record_mut();
         record.zero_body(&new, old.body_len.min(len));
@@ -386,17 +391,17 @@ impl<'a, T> EntryMut<'a, T> {
     }
 
     /// Gives the record another plan, keeping key and body.
-    fn reshape(&mut self, old: &Plan, new: &Plan, deadline: Option<u64>, room: Room) {
+    fn reshape(&mut self, old: &Plan, new: &Plan, deadline_word: Option<u64>, room: Room) {
         let tag = self.record().tag();
         if self.store.slab.stays(self.id, old.bytes(), new.bytes()) {
             let mut record = self.record_mut();
             record.slide_all(old, new);
-            record.write_head(new, tag, deadline);
+            record.write_head(new, tag, deadline_word);
         } else {
             let (id, at) = self.store.slab.allocate(new.bytes(), room);
             // SAFETY: the cell is fresh, ours alone, and has room for the plan.
             let mut record = unsafe { RecordMut::new(at) };
-            record.write_head(new, tag, deadline);
+            record.write_head(new, tag, deadline_word);
             record.copy_all(new, self.record(), old);
             self.move_to(id, at);
         }

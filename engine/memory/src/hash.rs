@@ -3,6 +3,7 @@
 //! Of the hash, after [`spread`]: bits 36..64 are the prefix (directory bits, of which the top 20
 //! sit in the slot and the other eight are the fingerprint), bits 0..16 choose the home bucket.
 
+use crate::runs::Locator;
 use crate::slab::EntryId;
 
 /// Buckets that are some key's home.
@@ -14,7 +15,9 @@ pub(crate) const PREFIX_END: u32 = 1 << PREFIX_BITS;
 
 const HANDLE_BITS: u32 = EntryId::BITS;
 const HANDLE_MASK: u64 = (1 << HANDLE_BITS) - 1;
-const HOME_MASK: u64 = 0x3f;
+const HOME_BITS: u32 = 6;
+const HOME_MASK: u64 = (1 << HOME_BITS) - 1;
+const _: () = assert!(PREFIX_BITS + HOME_BITS == Locator::BITS);
 /// 0.3431 in 32-bit fixed point: makes the quadratic in `spread` agree with 2^u - 1 halfway.
 const BEND: u64 = 0x57d5_66cf;
 
@@ -69,6 +72,12 @@ impl Probe {
         low_u32(self.0 >> (64 - PREFIX_BITS))
     }
 
+    /// What finds the key again without its bytes.
+    #[inline]
+    pub(crate) fn locator(self) -> Locator {
+        locator(self.prefix(), self.home())
+    }
+
     /// What a slot of this key holds above its handle.
     #[inline]
     pub(crate) fn check(self) -> u64 {
@@ -116,9 +125,32 @@ impl Slot {
         (low_u32(self.0 >> 44) << 8) | u32::from(tag)
     }
 
+    /// What finds the slot's key again.
+    #[inline]
+    pub(crate) fn locator(self, tag: u8) -> Locator {
+        locator(self.prefix(tag), self.home())
+    }
+
     #[inline]
     pub(crate) fn with_id(self, id: EntryId) -> Self {
         Self((self.0 & !HANDLE_MASK) | id.get())
+    }
+}
+
+#[inline]
+fn locator(prefix: u32, home: usize) -> Locator {
+    Locator(u64::from(prefix) << HOME_BITS | home as u64)
+}
+
+impl Locator {
+    #[inline]
+    pub(crate) fn prefix(self) -> u32 {
+        low_u32(self.bits() >> HOME_BITS)
+    }
+
+    #[inline]
+    pub(crate) fn home(self) -> usize {
+        index(self.bits() & HOME_MASK)
     }
 }
 

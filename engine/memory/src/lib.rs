@@ -22,7 +22,9 @@
 //!   each_in_memory_order(&self, visit: &mut dyn FnMut(EntryRef<T>) -> Result<(), E>)
 //!   drain_in_memory_order(&mut self, visit: the same): memory is given up on the way
 //!   sample(&self, random) -> Option<EntryRef<T>>
-//!   find_due(&mut self, cursor: &mut u64, now_ms, steps: &mut u32) -> Option<EntryRef<T>>
+//!   remove_due(&mut self, now_ms, steps: &mut u32, seen: &mut dyn FnMut(EntryRef<T>)) -> Due<T>
+//!   nearest_deadline(&mut self, steps: &mut u32) -> Option<EntryRef<T>>
+//!   sample_with_deadline(&self, random) -> Option<EntryRef<T>>
 //!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32, discard)
 //!   stats(&self) -> StoreStats, memory(&self) -> usize, check(&self)
 //! Lookup<T>       Occupied(EntryMut<T>) | Vacant(VacantEntry<T>)
@@ -70,8 +72,8 @@
 //! ```
 
 mod chunks;
+mod deadlines;
 mod directory;
-mod due;
 mod entry;
 mod fields;
 mod hash;
@@ -85,6 +87,7 @@ mod pages;
 mod prefetch;
 mod ranked;
 mod record;
+mod runs;
 mod scan;
 mod segment;
 mod slab;
@@ -95,11 +98,13 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use deadlines::{Draw, Due};
 pub use entry::{EntryMut, EntryRef, Lookup, VacantEntry};
 pub use fields::{Fields, Inserted, Rehash, Shape};
 pub use pages::{ChunkKind, HeapPages, PageSource};
 pub use ranked::Ranked;
 pub use record::{Body, NewBody};
+pub use runs::{Locator, Runs};
 pub use slab::EntryId;
 pub use splice::Splice;
 pub use store::{Store, StoreStats};

@@ -49,14 +49,6 @@ impl<T> Store<T> {
         }
     }
 
-    /// Asks for the head of the segment of `prefix`.
-    #[inline]
-    pub(crate) fn prefetch_segment(&self, prefix: u32) {
-        if let Some(segment) = self.directory.pointer(Probe::of_prefix(prefix)) {
-            line(segment.as_ptr().cast_const().cast());
-        }
-    }
-
     /// Asks for the first line of the record at `place`.
     #[inline]
     pub(crate) fn prefetch_at(&self, segment: &Segment, place: Place) {

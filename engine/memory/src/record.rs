@@ -55,6 +55,8 @@ const FORM_MASK: u8 = 3;
 const KIND_SHIFT: u8 = 5;
 const HEAD_BYTES: usize = 2;
 const DEADLINE_BYTES: usize = 8;
+/// The bit of a deadline's word that belongs to the index of deadlines; see there.
+pub(crate) const DEADLINE_MARK: u64 = 1 << 63;
 
 /// Where the key begins, by the byte of forms.
 const KEY_AT: [u8; 128] = {
@@ -328,6 +330,12 @@ impl<'a> Record<'a> {
 
     #[inline]
     pub(crate) fn deadline(self) -> Option<u64> {
+        Some(self.deadline_word()? & !DEADLINE_MARK)
+    }
+
+    /// The deadline with the mark of the index.
+    #[inline]
+    pub(crate) fn deadline_word(self) -> Option<u64> {
         let forms = self.byte(1);
         if forms & HAS_DEADLINE == 0 {
             return None;
@@ -433,17 +441,27 @@ impl<'a> RecordMut<'a> {
 
     /// Writes everything before the key.
     #[inline]
-    pub(crate) fn write_head(&mut self, plan: &Plan, tag: u8, deadline: Option<u64>) {
-        debug_assert_eq!(plan.has_deadline(), deadline.is_some(), "the plan knows");
+    pub(crate) fn write_head(&mut self, plan: &Plan, tag: u8, deadline_word: Option<u64>) {
+        debug_assert_eq!(
+            plan.has_deadline(),
+            deadline_word.is_some(),
+            "the plan knows"
+        );
         self.put(0, [tag & TAG_MASK, plan.forms]);
         self.put_length(HEAD_BYTES, plan.key_form(), plan.key_len);
         if plan.kind() == Kind::Bytes {
             let at = HEAD_BYTES + width(plan.key_form());
             self.put_length(at, plan.body_form(), plan.body_len);
         }
-        if let Some(deadline) = deadline {
-            self.put(plan.key_at() - DEADLINE_BYTES, deadline.to_ne_bytes());
+        if let Some(word) = deadline_word {
+            self.write_deadline(plan, word);
         }
+    }
+
+    /// Writes the deadline and the mark of the index, for a plan that has one.
+    #[inline]
+    pub(crate) fn write_deadline(&mut self, plan: &Plan, word: u64) {
+        self.put(plan.key_at() - DEADLINE_BYTES, word.to_ne_bytes());
     }
 
     #[inline]

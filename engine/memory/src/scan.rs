@@ -99,7 +99,7 @@ impl<T> Store<T> {
 }
 
 /// The `draw`th number of the sequence that `seed` begins.
-fn mix(seed: u64, draw: u64) -> u64 {
+pub(crate) fn mix(seed: u64, draw: u64) -> u64 {
     let x = seed.wrapping_add(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,12 +1,12 @@
 //! The records of one database, found by key.
 //!
 //! Shape: a directory of segments, which hold handles; a slab, which holds records.
-//! Invariants: 1. every slot names one live record, whose key is unique. 2. `len`, `deadlines`,
-//! `objects` and `requested` are the sums over all records. 3. A segment's deadline bits agree with
-//! its records, and its earliest deadline is a lower bound.
+//! Invariants: 1. every slot names one live record, whose key is unique. 2. `len`, `objects` and
+//! `requested` are the sums over all records.
 //! Cost: find, insert and remove are O(1); the worst step splits one segment of 448 slots.
 //! Units: bytes; deadlines in unix milliseconds.
-//! Not here: what an entry can do is in `entry`, walks are in `scan` and `due`.
+//! Not here: what an entry can do is in `entry`, walks are in `scan` and `order`, the index by deadline
+//! is in `deadlines`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,8 +14,8 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use crate::chunks::CellPool;
+use crate::deadlines::Deadlines;
 use crate::directory::Directory;
-use crate::due::Walk;
 use crate::entry::{EntryMut, EntryRef, Lookup, VacantEntry};
 use crate::hash::{PREFIX_BITS, PREFIX_END, Probe, scale, share};
 use crate::pages::{ChunkKind, PageSource};
@@ -38,10 +38,9 @@ pub struct Store<T> {
     pub(crate) slab: Slab,
     pub(crate) table: CellPool,
     pub(crate) len: usize,
-    pub(crate) deadlines: usize,
+    pub(crate) deadlines: Deadlines,
     pub(crate) objects: usize,
     pub(crate) requested: usize,
-    pub(crate) walk: Walk,
     drained: u32,
     splits: u64,
     merges: u64,
@@ -94,10 +93,9 @@ impl<T> Store<T> {
             slab: Slab::new(&pages),
             table: CellPool::new(pages, ChunkKind::Table, SEGMENT_BYTES),
             len: 0,
-            deadlines: 0,
+            deadlines: Deadlines::default(),
             objects: 0,
             requested: 0,
-            walk: Walk::default(),
             drained: 0,
             splits: 0,
             merges: 0,
@@ -121,18 +119,23 @@ impl<T> Store<T> {
     /// Number of records with a deadline.
     #[inline]
     pub fn with_deadline(&self) -> usize {
-        self.deadlines
+        self.deadlines.count()
     }
 
-    /// Bytes of pages and segments in use, as against held; the blocks of large records come from
-    /// the global allocator and are not in it.
+    /// Bytes of pages and segments in use, as against held, and of the index by deadline; the blocks
+    /// of large records come from the global allocator and are not in it.
     pub fn memory(&self) -> usize {
-        self.slab.page_bytes() + self.table.used_bytes()
+        self.slab.page_bytes() + self.table.used_bytes() + self.deadlines.memory()
     }
 
     /// Bytes of the segments in use, which is what the table itself costs.
     pub fn table_memory(&self) -> usize {
         self.table.used_bytes()
+    }
+
+    /// Bytes of the index by deadline.
+    pub fn deadlines_memory(&self) -> usize {
+        self.deadlines.memory()
     }
 
     /// Looks up `key`, whose hash is `hash`.
@@ -201,20 +204,18 @@ impl<T> Store<T> {
         let (id, at) = self.slab.allocate(plan.bytes(), Room::Exact);
         // SAFETY: the cell is fresh, ours alone, and has room for the plan.
         let mut record = unsafe { RecordMut::new(at) };
-        record.write_head(&plan, tag, deadline);
+        let word = deadline.map(|deadline| self.deadlines.word(deadline));
+        record.write_head(&plan, tag, word);
         record.write_key(&plan, key);
         record.write_body(&plan, body);
         self.len += 1;
         self.requested += plan.bytes();
         self.objects += usize::from(plan.kind() == Kind::Object);
-        let (pointer, place) = self.place(probe, id);
+        let placed = self.place(probe, id);
         if deadline.is_some() {
-            self.deadlines += 1;
-            // SAFETY: the directory just named this segment.
-            unsafe { pointer.as_ref() }.note_deadline(place, deadline);
-            self.walk.note(deadline);
+            self.note_deadline(probe.locator(), None, deadline);
         }
-        (pointer, place)
+        placed
     }
 
     /// Finds a slot for a new record, splitting as needed.
@@ -256,7 +257,6 @@ impl<T> Store<T> {
         // SAFETY: the new segment is live.
         segment.split_into(unsafe { buddy.as_ref() });
         self.directory.split(probe, buddy, depth);
-        self.walk.stop();
         self.splits += 1;
         self.largest_step = self.largest_step.max(2);
     }
@@ -277,6 +277,7 @@ impl<T> Store<T> {
         if count <= MERGE_COUNT && count.is_multiple_of(MERGE_LOOK) {
             self.merge(prefix);
         }
+        self.keep_deadlines_few();
     }
 
     /// Merges the segment of `prefix` with its buddy if both have few items.
@@ -302,7 +303,6 @@ impl<T> Store<T> {
         self.directory.merge(probe, low, depth);
         // SAFETY: the directory names the buddy no more; it came from this pool.
         unsafe { self.table.give(high.cast()) }
-        self.walk.stop();
         self.merges += 1;
         self.largest_step = self.largest_step.max(2);
     }
@@ -360,7 +360,7 @@ impl<T> Store<T> {
         });
         self.requested -= plan.bytes();
         self.objects -= usize::from(object.is_some());
-        self.deadlines -= usize::from(plan.has_deadline());
+        self.deadlines.forget(plan.has_deadline());
         // SAFETY: a slot named the record, and the caller clears the slot.
         unsafe { self.slab.free(id) }
         object
@@ -371,6 +371,9 @@ impl<T> Store<T> {
     ///
     /// For freeing a store piece by piece: call it until the store is empty.
     pub fn drain(&mut self, budget: &mut u32, discard: &mut dyn FnMut(Box<T>)) {
+        if !self.deadlines.drain(budget) {
+            return;
+        }
         while let Some((segment, end)) = self.directory.at(self.drained)
             && self.objects + self.slab.large().0 > 0
         {
@@ -407,8 +410,8 @@ impl<T> Store<T> {
         unsafe { self.table.clear() }
         // SAFETY: the segments held all handles and are gone.
         unsafe { self.slab.clear() }
-        self.walk.stop();
-        (self.len, self.deadlines, self.requested, self.drained) = (0, 0, 0, 0);
+        self.deadlines = Deadlines::default();
+        (self.len, self.requested, self.drained) = (0, 0, 0);
     }
 
     /// Figures about the store. Cost: a pass over all segments.
@@ -461,17 +464,6 @@ impl<T> Store<T> {
                 let record = self.record(segment.slot(place).id());
                 let plan = record.plan();
                 assert!(plan.bytes() <= self.slab.capacity(segment.slot(place).id()));
-                assert_eq!(
-                    plan.has_deadline(),
-                    segment.has_deadline(place),
-                    "deadline bits"
-                );
-                if let Some(deadline) = record.deadline() {
-                    assert!(
-                        segment.earliest() <= deadline,
-                        "the earliest is a lower bound"
-                    );
-                }
                 len += 1;
                 deadlines += usize::from(plan.has_deadline());
                 objects += usize::from(plan.kind() == Kind::Object);
@@ -484,7 +476,8 @@ impl<T> Store<T> {
             (self.len, self.slab.live()),
             "the number of records"
         );
-        assert_eq!(deadlines, self.deadlines, "the number of deadlines");
+        assert_eq!(deadlines, self.deadlines.count(), "the number of deadlines");
+        self.check_deadlines();
         assert_eq!(objects, self.objects, "the number of objects");
         assert_eq!(requested, self.requested, "the bytes asked for");
         assert_eq!(

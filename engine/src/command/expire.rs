@@ -74,6 +74,19 @@ pub fn deadline(ctx: &Ctx<'_>, word: &[u8], unit: Unit) -> Result<u64, CmdError>
         .ok_or_else(invalid)
 }
 
+/// A deadline that was given in `unit`, in unix milliseconds, moved away by chance as
+/// `expire-jitter` asks; only a time to live is lengthened.
+pub fn spread(ctx: &mut Ctx<'_>, at: u64, unit: Unit) -> u64 {
+    let percent = u64::from(ctx.config.memory.expire_jitter_percent);
+    if percent == 0 || unit.origin == Origin::Epoch {
+        return at;
+    }
+    let ttl = u128::from(at.saturating_sub(ctx.now.unix_ms()));
+    let most = u64::try_from(ttl * u128::from(percent) / 100).unwrap_or(0);
+    let later = at.saturating_add(ctx.rng.below(most + 1));
+    later.min(i64::MAX.cast_unsigned())
+}
+
 /// The instant that `number` stands for in `unit`, in unix milliseconds; negative before 1970.
 /// `None` when it does not fit 64 bits.
 #[must_use]

@@ -208,6 +208,13 @@ choices! {
         /// None: writes are refused.
         NoEviction = "noeviction",
     }
+    /// How keys are found whose deadline has passed.
+    ExpiryCycle {
+        /// By an index, in the order of deadlines.
+        Ordered = "ordered",
+        /// By looking at random ones.
+        Sampled = "sampled",
+    }
     /// How the kernel's out-of-memory score is adjusted.
     OomScoreAdj {
         /// Not at all.

@@ -24,8 +24,8 @@ pub mod text;
 
 pub use access::Changes;
 pub use choice::{
-    AppendFsync, Choice, ClusterConfigSave, DisklessLoad, EndpointType, Locality, LogFormat,
-    LogLevel, LogTimestamp, MaxmemoryPolicy, OomScoreAdj, Permission, PollerChoice,
+    AppendFsync, Choice, ClusterConfigSave, DisklessLoad, EndpointType, ExpiryCycle, Locality,
+    LogFormat, LogLevel, LogTimestamp, MaxmemoryPolicy, OomScoreAdj, Permission, PollerChoice,
     PropagationError, PubsubDefault, RdbVersionCheck, SanitizePayload, Supervision, SyslogFacility,
     TlsAuthClients, TlsClientUser,
 };

@@ -2,19 +2,13 @@
 //! active, which decides whether the loop lets company gather before it goes on.
 
 use super::Engine;
-use super::persist::NOBODY;
-use crate::base::{ConnId, DbIndex, Micros, Now};
+use crate::base::{ConnId, Micros, Now};
 use crate::config::Config;
 use crate::conn::SessionFlags;
-use crate::resp::ReplyBuf;
 use crate::seam::host::LogLevel;
 
-/// Records and segments that one cycle of active expiry may look at, at effort 1.
-const EXPIRE_STEPS: u32 = 20_000;
 /// Connections looked at in a cycle at least.
 const CLIENTS_PER_CYCLE_MIN: usize = 16;
-/// Keys sampled in a cycle to estimate the mean time to live.
-const TTL_SAMPLES: u32 = 4;
 /// How often rates are sampled at most.
 const SAMPLE_PERIOD: Micros = Micros::from_millis(100);
 /// How long a connection counts as active after it was heard of.
@@ -30,8 +24,6 @@ pub(super) struct Cron {
     next_sample: Micros,
     /// Where the walk over connections goes on.
     client_slot: usize,
-    /// The database whose expired keys are removed first in the next cycle.
-    expire_from: usize,
     /// DEBUG PAUSE-CRON 1.
     pub(super) paused: bool,
 }
@@ -177,39 +169,5 @@ impl Engine {
         timeout > 0
             && !conn.session.flags.has(exempt)
             && now.minus(conn.session.last_active) > Micros::from_secs(timeout)
-    }
-
-    /// Removes expired keys that nobody asks for.
-    fn expire_cycle(&mut self, now: Now) {
-        if !self.keyspace.active_expire || self.clients.is_paused() {
-            return;
-        }
-        let mut steps = EXPIRE_STEPS.saturating_mul(self.config.memory.active_expire_effort.max(1));
-        let (first, count) = (self.cron.expire_from, self.keyspace.count());
-        for db in (first..count).chain(0..first.min(count)) {
-            let index = DbIndex(u32::try_from(db).unwrap_or(0));
-            let slice = self.keyspace.expire_some(index, &mut steps);
-            self.observed.stats.expire_cut_short += u64::from(slice.cut_short);
-            for _ in 0..TTL_SAMPLES {
-                let random = self.rng.bits();
-                self.keyspace.sample_ttl(index, random);
-            }
-            if steps == 0 {
-                // A database that uses the budget up does not starve the others.
-                self.cron.expire_from = (db + 1) % count;
-                break;
-            }
-        }
-        self.announce_expiries(now);
-    }
-
-    /// Tells watchers and subscribers of what the cycle removed.
-    fn announce_expiries(&mut self, now: Now) {
-        let dbs = self.keyspace.count();
-        let mut unused = ReplyBuf::new();
-        let mut runner = self.lend(now, NOBODY, &mut unused);
-        for db in 0..dbs {
-            runner.settle(DbIndex(u32::try_from(db).unwrap_or(0)));
-        }
     }
 }

@@ -13,6 +13,7 @@ mod cron;
 mod deliver;
 mod effects;
 pub mod embed;
+mod expiry;
 mod load;
 mod migrate;
 mod multi;
@@ -98,6 +99,7 @@ pub struct Engine {
     effects: Effects,
     feed: Feed,
     persist: Persist,
+    expiry: expiry::Expiry,
     /// What is being loaded.
     loading: Option<Box<load::Loading>>,
     /// Who has asked for everything to be loaded anew.
@@ -179,6 +181,7 @@ impl Engine {
             effects: Effects::default(),
             feed: Feed::default(),
             persist,
+            expiry: expiry::Expiry::default(),
             loading: None,
             reload: None,
             holding: Vec::new(),

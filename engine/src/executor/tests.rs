@@ -1,6 +1,7 @@
 //! The executor over several connections, with a poller that does what it is told.
 
 mod clients;
+mod expiry;
 mod feed;
 mod framing;
 mod migrate;
@@ -32,6 +33,8 @@ struct Rig {
     out: Outbox,
     peers: Vec<Peer>,
     millis: u64,
+    /// What the wall clock shows less since it was put back.
+    behind_millis: u64,
     /// Who is closed does not go yet.
     lingers: bool,
     /// Why no attempt to connect can be made.
@@ -49,6 +52,7 @@ impl Rig {
             out: Outbox::default(),
             peers: Vec::new(),
             millis: 1_000_000,
+            behind_millis: 0,
             lingers: false,
             dial_fault: None,
         };
@@ -59,7 +63,7 @@ impl Rig {
     const fn now(&self) -> Now {
         Now {
             monotonic: Micros::from_millis(self.millis),
-            unix_us: self.millis * 1000,
+            unix_us: (self.millis - self.behind_millis) * 1000,
         }
     }
 

@@ -116,6 +116,7 @@ impl Engine {
             self.serve_paused(now, out);
         }
         self.run_cron(now);
+        self.expire_slice(now);
         if self.keyspace.pending_free() > 0 {
             self.keyspace.free_some(FREE_PER_TURN);
         }
@@ -225,6 +226,7 @@ impl Engine {
             || self.blocked.has_work(now)
             || self.suspended.is_some()
             || self.outward.has_work()
+            || self.expiry.has_work()
             || self.loading.is_some();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
         let log = self.persist.progress().due.unwrap_or(super::NEVER);

@@ -77,8 +77,6 @@ pub struct Db {
     pub(super) waiters: Waiters,
     hits: Cell<u64>,
     misses: Cell<u64>,
-    /// Where the expiry cycle goes on.
-    pub(super) due_cursor: u64,
     /// Running mean of the time to live of keys with a deadline, in milliseconds.
     pub(super) ttl_mean_ms: f64,
 }
@@ -104,7 +102,6 @@ impl Db {
             touched: Vec::new(),
             hits: Cell::default(),
             misses: Cell::default(),
-            due_cursor: 0,
             ttl_mean_ms: 0.0,
         }
     }
@@ -546,7 +543,6 @@ impl Db {
                 }
             }
         }
-        std::mem::swap(&mut self.due_cursor, &mut other.due_cursor);
         std::mem::swap(&mut self.ttl_mean_ms, &mut other.ttl_mean_ms);
     }
 
@@ -567,7 +563,7 @@ impl Db {
         };
         self.watch.touched_where(&was_there, &mut self.touched);
         let store = std::mem::replace(&mut self.store, Store::new(pages));
-        (self.due_cursor, self.ttl_mean_ms) = (0, 0.0);
+        self.ttl_mean_ms = 0.0;
         (store.len(), Some(store))
     }
 }

@@ -1,74 +1,138 @@
-//! The active expiry cycle: finds keys whose deadline has passed though nobody asks for them.
-//!
-//! Shape: each segment of a database knows a lower bound of its earliest deadline, so a pass over
-//! the segments skips those where nothing can be due, and a slice of a pass costs what its budget
-//! says: one step for a segment, one for an entry looked at.
+//! Removing keys whose deadline has passed though nobody asks for them: in the order of their
+//! deadlines, or by drawing some at random.
 
-use super::Keyspace;
+use super::{Db, Keyspace};
 use crate::base::DbIndex;
+use crate::config::EventClasses;
+use crate::value::Value;
+use dovetail_memory::{Draw, Due};
 
-/// What one slice did.
+/// What a random key with a deadline turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    /// There is no such key.
+    Nothing,
+    /// Its deadline lies ahead.
+    Alive,
+    /// It had passed, and the key is removed.
+    Expired,
+}
+
+/// Keys whose deadline has passed and that are there all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slice {
-    /// Keys removed.
-    pub expired: u64,
-    /// The budget ran out before the pass was over.
-    pub cut_short: bool,
+pub struct Backlog {
+    /// About how many.
+    pub keys: usize,
+    /// For how many milliseconds the oldest has been due.
+    pub overdue_ms: u64,
 }
 
 impl Keyspace {
-    /// Removes expired keys of database `index` within `steps` steps.
-    pub fn expire_some(&mut self, index: DbIndex, steps: &mut u32) -> Slice {
-        let mut slice = Slice::default();
-        let db = &mut self.dbs[index.index()];
-        if db.with_deadline() == 0 {
-            db.due_cursor = 0;
-            return slice;
-        }
-        let now_ms = db.now_ms();
+    /// Removes keys of database `index` that are due, in about the order of their deadlines, within
+    /// `steps` of the index. Returns how many.
+    pub fn expire_due(&mut self, index: DbIndex, steps: &mut u32) -> u64 {
+        let mut expired = 0;
         loop {
+            let is_heard = self.hears_of_expiry(index);
             let db = &mut self.dbs[index.index()];
-            let mut cursor = db.due_cursor;
-            let due = db.store_mut().find_due(&mut cursor, now_ms, steps);
-            let due: Option<Box<[u8]>> = due.map(|entry| entry.key().into());
-            db.due_cursor = cursor;
-            match due {
-                Some(key) => {
-                    db.remove_expired(&key);
-                    self.note_expired(index, &key);
-                    slice.expired += 1;
-                }
-                None => {
-                    slice.cut_short = *steps == 0 && cursor != 0;
-                    return slice;
-                }
+            let now_ms = db.now_ms();
+            let mut key: Option<Box<[u8]>> = None;
+            let due = db.store_mut().remove_due(now_ms, steps, &mut |entry| {
+                key = is_heard.then(|| entry.key().into());
+            });
+            let Due::Removed(object) = due else {
+                return expired;
+            };
+            expired += 1;
+            self.has_expired(index, key, object);
+        }
+    }
+
+    /// Whether anybody wants to know which keys of database `index` expire.
+    fn hears_of_expiry(&self, index: DbIndex) -> bool {
+        self.keeps_removed
+            || self.notify.contains(EventClasses::EXPIRED)
+            || self.dbs[index.index()].has_listeners()
+    }
+
+    /// A key was removed because its deadline had passed; it is named if anybody hears of it.
+    fn has_expired(&mut self, index: DbIndex, key: Option<Box<[u8]>>, object: Option<Box<Value>>) {
+        self.common.discard(object);
+        match key {
+            Some(key) => {
+                self.dbs[index.index()].tell_watchers(&key);
+                self.note_expired(index, &key);
             }
-            if *steps == 0 {
-                slice.cut_short = true;
-                return slice;
+            None => self.stats.expired += 1,
+        }
+    }
+
+    /// Draws a key with a deadline in database `index`, and removes it if that has passed.
+    pub fn expire_drawn(&mut self, index: DbIndex, random: u64) -> Drawn {
+        let is_heard = self.hears_of_expiry(index);
+        let db = &mut self.dbs[index.index()];
+        let now_ms = db.now_ms();
+        let mut key: Option<Box<[u8]>> = None;
+        let draw = db.store_mut().draw_due(random, now_ms, &mut |entry| {
+            key = is_heard.then(|| entry.key().into());
+        });
+        match draw {
+            Draw::Nothing => Drawn::Nothing,
+            Draw::Alive => Drawn::Alive,
+            Draw::Removed(object) => {
+                self.has_expired(index, key, object);
+                Drawn::Expired
             }
         }
     }
 
-    /// Lets one random key with a deadline, if the draw hits one, count towards the mean time to
-    /// live that INFO shows.
+    /// Whether a key may be due in database `index`; certain only when it says no.
+    #[must_use]
+    pub fn may_be_due(&self, index: DbIndex) -> bool {
+        let db = &self.dbs[index.index()];
+        let earliest = db.store().deadlines_from();
+        earliest.is_some_and(|earliest| earliest <= db.now_ms())
+    }
+
+    /// What is due and has not been removed.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let mut backlog = Backlog::default();
+        for db in &self.dbs {
+            let now_ms = db.now_ms();
+            let keys = db.store().due_len(now_ms).min(db.with_deadline());
+            if keys > 0 {
+                backlog.keys += keys;
+                let earliest = db.store().deadlines_from().unwrap_or(now_ms);
+                let overdue_ms = now_ms.saturating_sub(earliest);
+                backlog.overdue_ms = backlog.overdue_ms.max(overdue_ms);
+            }
+        }
+        backlog
+    }
+
+    /// Lets one random key with a deadline count towards the mean time to live that INFO shows.
     pub fn sample_ttl(&mut self, index: DbIndex, random: u64) {
         let db = &mut self.dbs[index.index()];
-        if db.with_deadline() == 0 {
+        let drawn = db.store().sample_with_deadline(random);
+        let Some(deadline) = drawn.and_then(|entry| entry.deadline()) else {
             db.ttl_mean_ms = 0.0;
-            return;
-        }
-        let deadline = db.sample(random).and_then(|entry| entry.deadline());
-        let Some(ttl) = deadline.map(|deadline| deadline.saturating_sub(db.now_ms())) else {
             return;
         };
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let ttl = ttl as f64;
+        let ttl = deadline.saturating_sub(db.now_ms()) as f64;
         let known = db.ttl_mean_ms;
         db.ttl_mean_ms = if known == 0.0 {
             ttl
         } else {
             known * 0.98 + ttl * 0.02
         };
+    }
+}
+
+impl Db {
+    /// Whether anybody watches a key or waits for one.
+    fn has_listeners(&self) -> bool {
+        self.watched_keys() + self.waited_keys() > 0
     }
 }

@@ -79,8 +79,10 @@ pub struct ServerStats {
     pub errors_by_prefix: Vec<(Box<str>, u64)>,
     /// Errors whose prefix was counted no more because there were too many.
     pub errors_disabled: bool,
-    /// Times the sampled expiry ran out of budget.
+    /// Times the expiry cycle ran out of budget.
     pub expire_cut_short: u64,
+    /// Share of keys with a deadline that were due when they were drawn, smoothed.
+    pub expire_stale_share: f64,
     /// Connections closed for their output.
     pub output_limit_closes: u64,
     /// Connections closed for their input.

@@ -1,13 +1,11 @@
 //! One segment of the table: 64 buckets of seven slots, and what belongs to them.
 //!
-//! Shape: a 64-byte head (count, depth, earliest deadline, a bit per slot for "has a deadline"),
-//! 60 home buckets and 4 stash buckets of one cache line each, and the heat of each slot.
+//! Shape: 60 home buckets and 4 stash buckets of one cache line each, the heat of each slot, and a
+//! head (count and depth).
 //! An item lives in its home bucket, in the next one, or in the stash.
 //! Invariants: 1. the head's count is the number of full slots. 2. The eighth word of a home bucket
-//! counts its items in the next bucket (3 bits) and in the stash (5 bits) exactly. 3. A deadline
-//! bit is set only at a full slot.
+//! counts its items in the next bucket (3 bits) and in the stash (5 bits) exactly.
 //! Cost: a find reads one line, a second or the stash only when the counts say so.
-//! Units: deadlines in unix milliseconds.
 //! Everything is a `Cell`, so a `&Segment` is enough for every change and nothing here is unsafe.
 
 mod bucket;
@@ -17,6 +15,7 @@ use std::cell::Cell;
 
 use self::bucket::{Bucket, FAR_SHIFT, NEAR_SHIFT};
 use crate::hash::{HOME_BUCKETS, PREFIX_BITS, Probe, Slot, index, low_u32};
+use crate::runs::Locator;
 use crate::slab::EntryId;
 
 /// All buckets of a segment.
@@ -25,14 +24,10 @@ pub(crate) const BUCKETS: usize = 64;
 pub(crate) const BUCKET_SLOTS: usize = 7;
 /// All slots of a segment.
 pub(crate) const SLOTS: usize = BUCKETS * BUCKET_SLOTS;
-/// The greatest deadline a head can bound; also "none".
-pub(crate) const NEVER: u64 = (1 << 49) - 1;
 
 const COUNT_MASK: u64 = 0x1ff;
 const DEPTH_SHIFT: u32 = 9;
 const DEPTH_MASK: u64 = 0x1f;
-const SHIFTED: u64 = 1 << 14;
-const EARLIEST_SHIFT: u32 = 15;
 
 /// Where in a segment an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +51,12 @@ impl Place {
     }
 }
 
-/// One segment; all zero bytes are a valid empty segment of depth 0, but for its earliest deadline.
+/// One segment; all zero bytes are a valid empty segment of depth 0.
 #[repr(C, align(64))]
 pub(crate) struct Segment {
-    head: Cell<u64>,
-    deadlines: [Cell<u64>; 7],
     buckets: [Bucket; BUCKETS],
     heat: [Cell<u16>; SLOTS],
+    head: Cell<u64>,
 }
 
 /// Size of a segment.
@@ -72,8 +66,7 @@ const _: () = assert!(SEGMENT_BYTES == 5056 && SLOTS == 7 * 64);
 impl Segment {
     /// Makes a zeroed segment an empty one of this depth.
     pub(crate) fn init(&self, depth: u32) {
-        self.head
-            .set(u64::from(depth) << DEPTH_SHIFT | NEVER << EARLIEST_SHIFT);
+        self.head.set(u64::from(depth) << DEPTH_SHIFT);
     }
 
     /// Number of items.
@@ -93,29 +86,6 @@ impl Segment {
         self.head.set(others | (u64::from(depth) << DEPTH_SHIFT));
     }
 
-    /// No item has a deadline before this; `NEVER` when none has one.
-    #[inline]
-    pub(crate) fn earliest(&self) -> u64 {
-        self.head.get() >> EARLIEST_SHIFT
-    }
-
-    #[inline]
-    pub(crate) fn set_earliest(&self, deadline: u64) {
-        let others = self.head.get() & ((1 << EARLIEST_SHIFT) - 1);
-        self.head
-            .set(others | (deadline.min(NEVER) << EARLIEST_SHIFT));
-    }
-
-    /// Begins to watch for items that move within the segment.
-    pub(crate) fn settle(&self) {
-        self.head.set(self.head.get() & !SHIFTED);
-    }
-
-    /// Whether no item has moved since `settle`.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.head.get() & SHIFTED == 0
-    }
-
     #[inline]
     pub(crate) fn slot(&self, place: Place) -> Slot {
         self.buckets[place.bucket].slot(place.slot)
@@ -128,6 +98,13 @@ impl Segment {
             .prefix(self.buckets[place.bucket].tag(place.slot))
     }
 
+    /// What finds the item at `place` again.
+    #[inline]
+    pub(crate) fn locator(&self, place: Place) -> Locator {
+        self.slot(place)
+            .locator(self.buckets[place.bucket].tag(place.slot))
+    }
+
     #[inline]
     pub(crate) fn heat(&self, place: Place) -> &Cell<u16> {
         &self.heat[place.position()]
@@ -138,54 +115,6 @@ impl Segment {
     pub(crate) fn patch(&self, place: Place, id: EntryId) {
         let word = &self.buckets[place.bucket].words[place.slot];
         word.set(Slot(word.get()).with_id(id).0);
-    }
-
-    #[inline]
-    pub(crate) fn has_deadline(&self, place: Place) -> bool {
-        let position = place.position();
-        self.deadlines[position / 64].get() >> (position % 64) & 1 == 1
-    }
-
-    /// Notes whether the item at `place` has a deadline, and which.
-    #[inline]
-    pub(crate) fn note_deadline(&self, place: Place, deadline: Option<u64>) {
-        self.set_deadline_bit(place, deadline.is_some());
-        if let Some(deadline) = deadline
-            && deadline < self.earliest()
-        {
-            self.set_earliest(deadline);
-        }
-    }
-
-    #[inline]
-    fn set_deadline_bit(&self, place: Place, has_deadline: bool) {
-        let position = place.position();
-        let word = &self.deadlines[position / 64];
-        let mask = 1 << (position % 64);
-        word.set(if has_deadline {
-            word.get() | mask
-        } else {
-            word.get() & !mask
-        });
-    }
-
-    /// The first position at or after `from` whose item has a deadline.
-    pub(crate) fn next_deadline(&self, from: usize) -> Option<usize> {
-        let mut word = from / 64;
-        let mut bits = self.deadlines.get(word)?.get() & (u64::MAX << (from % 64));
-        while bits == 0 {
-            word += 1;
-            bits = self.deadlines.get(word)?.get();
-        }
-        Some(word * 64 + index(u64::from(bits.trailing_zeros())))
-    }
-
-    /// Number of items with a deadline.
-    pub(crate) fn deadline_count(&self) -> usize {
-        self.deadlines
-            .iter()
-            .map(|w| index(u64::from(w.get().count_ones())))
-            .sum()
     }
 
     /// Looks for the item of `probe` that `is_key` accepts.
@@ -234,6 +163,13 @@ impl Segment {
         let bucket: *const Bucket = &raw const self.buckets[home];
         let heat: *const Cell<u16> = &raw const self.heat[home * BUCKET_SLOTS];
         (bucket.cast(), heat.cast())
+    }
+
+    /// Address of a home bucket's line.
+    #[inline]
+    pub(crate) fn home_line(&self, home: usize) -> *const u8 {
+        let bucket: *const Bucket = &raw const self.buckets[home];
+        bucket.cast()
     }
 
     /// Places a new item, or returns `None` when home, neighbour and stash are full.
@@ -329,7 +265,6 @@ impl Segment {
     #[inline]
     fn clear(&self, place: Place) {
         self.buckets[place.bucket].put(place.slot, Slot::EMPTY, 0);
-        self.set_deadline_bit(place, false);
         self.head.set(self.head.get() - 1);
     }
 
@@ -354,7 +289,6 @@ impl Segment {
         self.count_away(home, to.bucket, 1);
         self.count_away(home, from.bucket, -1);
         self.clear(from);
-        self.head.set(self.head.get() | SHIFTED);
     }
 
     /// Writes the item at `from` into the free slot `to` of `other`, without the overflow counts.
@@ -365,7 +299,6 @@ impl Segment {
             self.buckets[from.bucket].tag(from.slot),
         );
         other.heat(to).set(self.heat(from).get());
-        other.set_deadline_bit(to, self.has_deadline(from));
     }
 
     /// Calls `visit` with the place of every item.
@@ -416,10 +349,9 @@ impl Segment {
         let depth = self.depth();
         let mut near = [0; HOME_BUCKETS];
         let mut far = [0; HOME_BUCKETS];
-        let (mut count, mut deadlines) = (0, 0);
+        let mut count = 0;
         self.each(|place| {
             count += 1;
-            deadlines += usize::from(self.has_deadline(place));
             let home = self.slot(place).home();
             assert!(home < HOME_BUCKETS, "homes are buckets");
             let difference = u64::from(self.prefix(place) ^ prefix);
@@ -436,11 +368,6 @@ impl Segment {
             }
         });
         assert_eq!(count, self.count(), "the head's count");
-        assert_eq!(
-            deadlines,
-            self.deadline_count(),
-            "a deadline bit without item"
-        );
         for home in 0..HOME_BUCKETS {
             assert_eq!(self.buckets[home].near(), near[home], "the near count");
             assert_eq!(self.buckets[home].far(), far[home], "the far count");

@@ -10,7 +10,6 @@ impl Segment {
         let depth = self.depth() + 1;
         self.set_depth(depth);
         buddy.init(depth);
-        buddy.set_earliest(self.earliest());
         let mut moved = 0;
         for bucket in 0..BUCKETS {
             let slots = self.buckets[bucket].choose(PREFIX_BITS - depth);
@@ -39,11 +38,6 @@ impl Segment {
                 buddy.count_away(home, bucket, 1);
             }
             buddy.heat[first + slot].set(self.heat[first + slot].get());
-            let place = Place { bucket, slot };
-            if self.has_deadline(place) {
-                self.set_deadline_bit(place, false);
-                buddy.set_deadline_bit(place, true);
-            }
         }
     }
 
@@ -96,7 +90,6 @@ impl Segment {
         let bit = PREFIX_BITS - self.depth();
         if fits {
             self.set_depth(self.depth() - 1);
-            self.set_earliest(self.earliest().min(buddy.earliest()));
         } else {
             self.each(|place| {
                 if self.prefix(place) >> bit & 1 == 1 {

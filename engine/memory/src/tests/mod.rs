@@ -1,5 +1,6 @@
 //! Tests of the store as a whole, against simple models.
 
+mod due;
 mod model;
 mod order;
 mod shape;

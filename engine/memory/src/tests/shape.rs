@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{CountedPages, hash, key, new_store, put, remove};
-use crate::{Body, Lookup, NewBody, Store};
+use crate::{Body, Due, Lookup, NewBody, Store};
 
 #[test]
 fn an_empty_store_holds_no_memory() {
@@ -12,7 +12,11 @@ fn an_empty_store_holds_no_memory() {
     assert!(store.find(1, b"x").is_none());
     assert!(store.find_mut(1, b"x").is_none());
     assert_eq!(store.scan(0, &mut |_| {}), 0);
-    assert!(store.find_due(&mut 0, 9, &mut 9).is_none());
+    assert!(matches!(
+        store.remove_due(9, &mut 9, &mut |_| {}),
+        Due::Nothing
+    ));
+    assert!(store.nearest_deadline(&mut 9).is_none());
     store.prefetch_bucket(1);
     store.prefetch_record(1);
     store.drain(&mut 1, &mut drop);

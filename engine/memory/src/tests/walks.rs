@@ -1,4 +1,4 @@
-//! Scanning, sampling, finding what is due, draining.
+//! Scanning, sampling, draining.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -92,48 +92,6 @@ proptest! {
                 calls += 1;
                 prop_assert!(calls < 1_000_000);
             }
-            let mut cursor = strange;
-            while store.find_due(&mut cursor, 10, &mut 100_000).is_some() {}
-            prop_assert!(cursor < CURSOR_END);
-        }
-    }
-
-    #[test]
-    fn passes_find_exactly_what_is_due(
-        deadlines in prop::collection::vec(prop::option::of(0_u64..2000), 0..3000),
-        later in prop::collection::vec((0_usize..3000, prop::option::of(0_u64..2000)), 0..60),
-        budget in 1_u32..400,
-    ) {
-        let mut store = new_store::<()>();
-        let mut model = deadlines;
-        model.iter().enumerate().for_each(|(n, &deadline)| put(&mut store, n, deadline));
-        let mut later = later.into_iter();
-        let mut cursor = 0;
-        for now in (0..2200).step_by(200) {
-            loop {
-                let mut steps = budget;
-                while let Some(entry) = store.find_due(&mut cursor, now, &mut steps) {
-                    let number = number(&entry);
-                    prop_assert!(entry.deadline().unwrap() <= now);
-                    prop_assert_eq!(entry.deadline(), model[number]);
-                    model[number] = None;
-                    remove(&mut store, number);
-                }
-                if cursor == 0 {
-                    break;
-                }
-                // In the middle of a pass, something changes.
-                if let Some((number, deadline)) = later.next() {
-                    let deadline = deadline.map(|d| d.max(now + 1));
-                    let key = key(number);
-                    if let Some(mut entry) = store.find_mut(hash(&key), &key) {
-                        entry.set_deadline(deadline);
-                        model[number] = deadline;
-                    }
-                }
-            }
-            prop_assert!(model.iter().flatten().all(|&deadline| deadline > now));
-            store.check();
         }
     }
 }
@@ -158,93 +116,6 @@ fn a_quiet_scan_meets_every_entry_once() {
         }
     }
     assert!(seen.iter().all(|&times| times == 1));
-}
-
-#[test]
-fn insertions_during_a_pass_do_not_hide_what_falls_due_later() {
-    let mut store = new_store::<()>();
-    for n in 0..2000 {
-        put(&mut store, n, (n % 2 == 0).then_some(1000));
-    }
-    let mut cursor = 0;
-    let mut next = 2000;
-    loop {
-        assert!(store.find_due(&mut cursor, 0, &mut 10).is_none());
-        if cursor == 0 {
-            break;
-        }
-        put(&mut store, next, None);
-        next += 1;
-    }
-    let mut found = 0;
-    while let Some(entry) = store.find_due(&mut cursor, 1000, &mut 100_000) {
-        let number = number(&entry);
-        remove(&mut store, number);
-        found += 1;
-    }
-    assert_eq!((found, store.with_deadline()), (1000, 0));
-}
-
-#[test]
-fn a_pass_skips_segments_in_which_nothing_is_due() {
-    let mut store = new_store::<()>();
-    for n in 0..20_000 {
-        put(&mut store, n, Some(1_000_000 + n as u64));
-    }
-    let segments = u32::try_from(store.stats().segments).unwrap();
-    let mut steps = u32::MAX;
-    assert!(store.find_due(&mut 0, 999_999, &mut steps).is_none());
-    assert_eq!(u32::MAX - steps, segments, "one step a head");
-    // One deadline that came and went leaves a stale bound, which the next pass mends.
-    let name = key(77);
-    store
-        .find_mut(hash(&name), &name)
-        .unwrap()
-        .set_deadline(Some(5));
-    store
-        .find_mut(hash(&name), &name)
-        .unwrap()
-        .set_deadline(None);
-    for expected_more in [true, false] {
-        let mut steps = u32::MAX;
-        assert!(store.find_due(&mut 0, 10, &mut steps).is_none());
-        assert_eq!(u32::MAX - steps > segments, expected_more);
-    }
-}
-
-#[test]
-fn a_pass_of_single_steps_comes_to_its_end() {
-    let mut store = new_store::<()>();
-    for n in 0..3000 {
-        put(&mut store, n, Some(n as u64));
-    }
-    let (mut cursor, mut found, mut calls) = (0, 0, 0);
-    loop {
-        found += usize::from(store.find_due(&mut cursor, 1499, &mut 1).is_some());
-        calls += 1;
-        if cursor == 0 {
-            break;
-        }
-    }
-    assert!(
-        found == 1500 && calls < 3100,
-        "{found} found in {calls} calls"
-    );
-}
-
-#[test]
-fn entries_left_in_place_are_handed_out_once_a_pass() {
-    let mut store = new_store::<()>();
-    for n in 0..3000 {
-        put(&mut store, n, Some(5));
-    }
-    for _pass in 0..2 {
-        let (mut cursor, mut found) = (0, 0);
-        while store.find_due(&mut cursor, 5, &mut 1000).is_some() {
-            found += 1;
-        }
-        assert_eq!((found, cursor), (3000, 0));
-    }
 }
 
 #[test]

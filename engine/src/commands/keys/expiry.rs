@@ -2,7 +2,7 @@
 
 use super::{delete, note_missing};
 use crate::base::number::Digits;
-use crate::command::expire::{Unit, instant};
+use crate::command::expire::{Unit, instant, spread};
 use crate::command::options::{integer, is};
 use crate::command::spec::Handler;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
@@ -201,6 +201,7 @@ fn set_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit) -> Outcome {
     }
     match u64::try_from(at) {
         Ok(at) if !ctx.keyspace.is_past(at) => {
+            let at = spread(ctx, at, unit);
             ctx.keyspace.db(ctx.db).set_deadline(&key, Some(at));
             ctx.notify(EventClasses::GENERIC, "expire", key.bytes);
             ctx.record(&[b"PEXPIREAT", key.bytes, Digits::of_u64(at).as_bytes()]);

@@ -18,7 +18,7 @@ pub use set::SPECS as SET_SPECS;
 
 use crate::base::number::Digits;
 use crate::command::collections::note_missing;
-use crate::command::expire::deadline;
+use crate::command::expire::{deadline, spread};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::{Deadline, Entry, EventClasses, Key, Stored};
 use crate::resp::{Args, Reply};
@@ -100,7 +100,8 @@ fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             delete(ctx, &key);
             ctx.record(&[b"DEL", key.bytes]);
         }
-        (Some(at), _) => {
+        (Some(at), Timing::Set(unit, _)) => {
+            let at = spread(ctx, at, unit);
             ctx.keyspace.db(ctx.db).set_deadline(&key, Some(at));
             ctx.notify(EventClasses::GENERIC, "expire", key.bytes);
             ctx.record(&[b"PEXPIREAT", key.bytes, Digits::of_u64(at).as_bytes()]);

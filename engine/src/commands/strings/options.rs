@@ -1,6 +1,6 @@
 //! The options that SET, MSETEX and GETEX share.
 
-use crate::command::expire::{Unit, deadline};
+use crate::command::expire::{Unit, deadline, spread};
 use crate::command::options::is;
 use crate::command::{CmdError, Ctx, Options};
 use crate::keyspace::Deadline;
@@ -105,11 +105,14 @@ impl<'a> SetOptions<'a> {
     }
 
     /// What a write does about the deadline.
-    pub(super) fn deadline(&self, ctx: &Ctx<'_>) -> Result<Deadline, CmdError> {
+    pub(super) fn deadline(&self, ctx: &mut Ctx<'_>) -> Result<Deadline, CmdError> {
         Ok(match self.timing {
             Timing::Plain | Timing::Persist => Deadline::Clear,
             Timing::Keep => Deadline::Keep,
-            Timing::Set(unit, word) => Deadline::At(deadline(ctx, word, unit)?),
+            Timing::Set(unit, word) => {
+                let at = deadline(ctx, word, unit)?;
+                Deadline::At(spread(ctx, at, unit))
+            }
         })
     }
 }

@@ -5,7 +5,7 @@ use super::{
     CHANGE, GROW, INSERT, OVERWRITE, delete, note_missing, record_set, reply_read, reply_text,
     store, text_of,
 };
-use crate::command::expire::{Unit, deadline};
+use crate::command::expire::{Unit, deadline, spread};
 use crate::command::{Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
 use crate::keyspace::Deadline;
 use crate::resp::Args;
@@ -145,6 +145,7 @@ fn psetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 fn set_with_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit) -> Outcome {
     let deadline = deadline(ctx, args.get(2), unit)?;
+    let deadline = spread(ctx, deadline, unit);
     let key = ctx.key(args.get(1));
     store(ctx, &key, args, 3, Deadline::At(deadline));
     record_set(ctx, args.get(1), args.get(3), Deadline::At(deadline));

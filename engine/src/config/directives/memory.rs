@@ -1,7 +1,7 @@
 //! How much memory data may take, and when it is given back.
 
 use super::{COUNT, int, memory};
-use crate::config::choice::{MaxmemoryPolicy, choice};
+use crate::config::choice::{ExpiryCycle, MaxmemoryPolicy, choice};
 use crate::config::directive::{Directive, Effect, Mutability, Visibility, group, visibility};
 use crate::config::error::ConfigError;
 use crate::config::setting::{Kind, Setting, Source, Text};
@@ -57,8 +57,18 @@ group! {
         lfu_decay_time_minutes: u32 = 1,
         "lfu-decay-time", COUNT, Mutable, Later;
 
-        /// How hard the server looks for expired keys that nobody asks for: from 1, a quarter of
-        /// them may linger, to 10, hardly any do, for more work.
+        /// How expired keys that nobody asks for are found: in the order of their deadlines
+        /// (ordered), or by looking at random ones, of which some linger (sampled).
+        expiry_cycle: ExpiryCycle = ExpiryCycle::Ordered,
+        "expiry-cycle", choice::<ExpiryCycle>(), Mutable, Live;
+
+        /// By up to how many percent of itself a time to live is lengthened by chance, so that keys
+        /// set together do not fall due together.
+        expire_jitter_percent: u32 = 0,
+        "expire-jitter", int(0, 100), Mutable, Live;
+
+        /// How much of each moment goes into removing expired keys that nobody asks for, from 1 to
+        /// 10.
         active_expire_effort: u32 = 1,
         "active-expire-effort", int(1, 10), Mutable, Live;
 

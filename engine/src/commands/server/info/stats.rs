@@ -1,6 +1,9 @@
 //! The sections stats, commandstats, errorstats, latencystats and keyspace.
 
 use super::{Fields, View};
+use crate::config::ExpiryCycle;
+use crate::keyspace::Db;
+use crate::keyspace::expire::Backlog;
 use crate::pubsub::Topic;
 
 /// What has happened so far.
@@ -40,11 +43,17 @@ fn keys(view: &View<'_, '_>, out: &mut Fields) {
     let (ctx, keyspace) = (view.ctx, &view.ctx.keyspace.stats);
     out.put("expired_subkeys", 0);
     out.put("expired_keys", keyspace.expired);
-    out.put("expired_stale_perc", "0.00");
+    let backlog = ctx.keyspace.backlog();
+    out.put(
+        "expired_stale_perc",
+        format_args!("{:.2}", stale_percent(view, backlog)),
+    );
     out.put(
         "expired_time_cap_reached_count",
         ctx.observed.stats.expire_cut_short,
     );
+    out.put("expire_backlog", backlog.keys);
+    out.put("expire_oldest_overdue_ms", backlog.overdue_ms);
     out.put("evicted_keys", keyspace.evicted);
     out.put("evicted_clients", 0);
     out.put("evicted_scripts", view.ctx.scripts.evicted);
@@ -192,4 +201,15 @@ pub(super) fn keyspace(view: &View<'_, '_>, out: &mut Fields) {
             ),
         );
     }
+}
+
+/// Percent of the keys with a deadline that are due: drawn by the sampled cycle, known to the other.
+#[expect(clippy::cast_precision_loss, reason = "a share of two counts")]
+fn stale_percent(view: &View<'_, '_>, backlog: Backlog) -> f64 {
+    let ctx = view.ctx;
+    if ctx.config.memory.expiry_cycle == ExpiryCycle::Sampled {
+        return ctx.observed.stats.expire_stale_share * 100.0;
+    }
+    let all: usize = ctx.keyspace.iter().map(Db::with_deadline).sum();
+    backlog.keys as f64 * 100.0 / all.max(1) as f64
 }

@@ -1,0 +1,193 @@
+//! The active expiry cycle: which keys that nobody asks for are removed when, and how much of that
+//! is done at a time.
+//!
+//! `ordered`: the index by deadline knows what is due. A small slice of it at each turn of the loop,
+//! the larger the more is due; while anything is, the loop does not sleep. `sampled`: ten times a
+//! second twenty random keys of each database, again while more than a quarter were due, for at
+//! most a quarter of the time.
+
+use super::persist::NOBODY;
+use super::{Engine, cron};
+use crate::base::{DbIndex, Now};
+use crate::config::ExpiryCycle;
+use crate::keyspace::expire::Drawn;
+use crate::resp::ReplyBuf;
+
+/// What removing a key costs in steps of the index.
+const STEPS_PER_KEY: u32 = 16;
+/// Keys of a slice at effort 1.
+const SLICE_KEYS: u32 = 128;
+/// Keys that each further point of effort adds.
+const EFFORT_KEYS: u32 = 32;
+/// One more key a slice for so many that are due,
+const BACKLOG_SHARE: usize = 2048;
+/// up to so many.
+const BACKLOG_KEYS_MAX: usize = 384;
+/// Keys that are drawn together.
+const DRAWN_KEYS: u32 = 20;
+/// Of which more than one in so many must have been due for another round.
+const STALE_SHARE: u32 = 4;
+/// Percent of the time that sampling may take at effort 1,
+const SAMPLING_PERCENT: u64 = 25;
+/// and what each further point of effort adds.
+const EFFORT_PERCENT: u64 = 2;
+/// Keys drawn in a cycle to estimate the mean time to live.
+const TTL_SAMPLES: u32 = 4;
+
+/// How far the cycle has come.
+#[derive(Debug, Default)]
+pub(super) struct Expiry {
+    /// The millisecond for which was last looked.
+    looked_ms: u64,
+    /// More is due than the last slice could remove.
+    has_backlog: bool,
+    /// The database whose turn is next.
+    from: usize,
+}
+
+impl Expiry {
+    /// Whether the loop has something to do at once.
+    pub(super) fn has_work(&self) -> bool {
+        self.has_backlog
+    }
+}
+
+impl Engine {
+    /// A slice of what is due, at the end of a turn.
+    #[inline]
+    pub(super) fn expire_slice(&mut self, now: Now) {
+        let now_ms = now.unix_ms();
+        if now_ms == self.expiry.looked_ms && !self.expiry.has_backlog {
+            return;
+        }
+        self.expiry.looked_ms = now_ms;
+        self.expiry.has_backlog = false;
+        if self.expires() && self.config.memory.expiry_cycle == ExpiryCycle::Ordered {
+            self.expire_ordered(now);
+        }
+    }
+
+    /// The part of the cycle that comes `hz` times a second.
+    pub(super) fn expire_cycle(&mut self, now: Now) {
+        for index in self.databases() {
+            for _ in 0..TTL_SAMPLES {
+                let random = self.rng.bits();
+                self.keyspace.sample_ttl(index, random);
+            }
+        }
+        if !self.expires() {
+            return;
+        }
+        match self.config.memory.expiry_cycle {
+            // What removed keys have left in the index goes even though nothing is due.
+            ExpiryCycle::Ordered => self.expire_ordered(now),
+            ExpiryCycle::Sampled => self.expire_sampled(now),
+        }
+    }
+
+    /// Whether keys expire though nobody asks for them.
+    fn expires(&self) -> bool {
+        self.keyspace.active_expire && self.loading.is_none() && !self.clients.is_paused()
+    }
+
+    fn databases(&self) -> impl Iterator<Item = DbIndex> + Clone + use<> {
+        let count = u32::try_from(self.keyspace.count()).unwrap_or(u32::MAX);
+        (0..count).map(DbIndex)
+    }
+
+    fn expire_ordered(&mut self, now: Now) {
+        let effort = self.config.memory.active_expire_effort.clamp(1, 10) - 1;
+        let keys = SLICE_KEYS + EFFORT_KEYS * effort;
+        let mut steps = STEPS_PER_KEY * (keys + self.backlog_keys());
+        let (mut expired, count) = (0, self.keyspace.count());
+        let first = self.expiry.from % count.max(1);
+        for index in self.databases().cycle().skip(first).take(count) {
+            expired += self.keyspace.expire_due(index, &mut steps);
+            if steps == 0 {
+                // A database that uses the slice up does not starve the others.
+                self.expiry.from = index.index() + 1;
+                break;
+            }
+        }
+        self.expiry.has_backlog = steps == 0 && self.databases().any(|index| self.is_due(index));
+        self.observed.stats.expire_cut_short += u64::from(self.expiry.has_backlog);
+        if expired > 0 {
+            self.announce_expiries(now);
+        }
+    }
+
+    fn is_due(&self, index: DbIndex) -> bool {
+        self.keyspace.may_be_due(index)
+    }
+
+    /// How many more keys a slice takes because much is due.
+    fn backlog_keys(&self) -> u32 {
+        if !self.databases().any(|index| self.is_due(index)) {
+            return 0;
+        }
+        let more = self.keyspace.backlog().keys / BACKLOG_SHARE;
+        u32::try_from(more.min(BACKLOG_KEYS_MAX)).unwrap_or(0)
+    }
+
+    fn expire_sampled(&mut self, now: Now) {
+        let effort = u64::from(self.config.memory.active_expire_effort.clamp(1, 10)) - 1;
+        let percent = SAMPLING_PERCENT + EFFORT_PERCENT * effort;
+        let period_ns = cron::period(&self.config).0 * 1000;
+        let ends = (self.stopwatch)() + period_ns * percent / 100;
+        let count = self.keyspace.count();
+        let first = self.expiry.from % count.max(1);
+        let (mut looked, mut stale) = (0, 0);
+        for index in self.databases().cycle().skip(first).take(count) {
+            loop {
+                let drawn = self.draw_keys(index);
+                (looked, stale) = (looked + drawn.0, stale + drawn.1);
+                if (self.stopwatch)() >= ends && drawn.1 > 0 {
+                    self.observed.stats.expire_cut_short += 1;
+                    self.expiry.from = index.index() + 1;
+                    self.end_sampling(now, looked, stale);
+                    return;
+                }
+                if drawn.1 * STALE_SHARE <= drawn.0 {
+                    break;
+                }
+            }
+        }
+        self.end_sampling(now, looked, stale);
+    }
+
+    /// Draws some keys of a database; returns how many, and how many of them were due.
+    fn draw_keys(&mut self, index: DbIndex) -> (u32, u32) {
+        let (mut looked, mut stale) = (0, 0);
+        while looked < DRAWN_KEYS {
+            let random = self.rng.bits();
+            match self.keyspace.expire_drawn(index, random) {
+                Drawn::Nothing => break,
+                Drawn::Alive => {}
+                Drawn::Expired => stale += 1,
+            }
+            looked += 1;
+        }
+        (looked, stale)
+    }
+
+    fn end_sampling(&mut self, now: Now, looked: u32, stale: u32) {
+        let share = if looked == 0 {
+            0.0
+        } else {
+            f64::from(stale) / f64::from(looked)
+        };
+        let known = &mut self.observed.stats.expire_stale_share;
+        *known = *known * 0.95 + share * 0.05;
+        if stale > 0 {
+            self.announce_expiries(now);
+        }
+    }
+
+    /// Tells watchers and subscribers of what the cycle removed.
+    fn announce_expiries(&mut self, now: Now) {
+        let mut unused = ReplyBuf::new();
+        let databases = self.databases();
+        let mut runner = self.lend(now, NOBODY, &mut unused);
+        databases.for_each(|index| runner.settle(index));
+    }
+}
