@@ -52,6 +52,10 @@ struct Block {
 #[derive(Default)]
 struct Bucket {
     len: usize,
+    #[expect(
+        clippy::vec_box,
+        reason = "a list that grows copies addresses, no blocks"
+    )]
     blocks: Vec<Box<Block>>,
 }
 
@@ -99,12 +103,12 @@ struct Level {
 }
 
 impl Level {
-    fn new() -> Box<Self> {
-        Box::new(Self {
+    fn new() -> Self {
+        Self {
             len: 0,
             occupied: 0,
             buckets: std::array::from_fn(|_| Bucket::default()),
-        })
+        }
     }
 }
 
@@ -122,7 +126,7 @@ pub struct Runs {
     /// The bucket that is being dealt out.
     dealing: Option<At>,
     /// As many as were ever needed.
-    levels: Vec<Box<Level>>,
+    levels: Vec<Level>,
     len: usize,
     blocks: usize,
 }
