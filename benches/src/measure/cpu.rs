@@ -119,6 +119,14 @@ impl RunTime {
     pub(crate) fn read(&self) -> io::Result<u64> {
         Ok(first_numbers(&self.file)?[0])
     }
+
+    /// The same, and nanoseconds that it could have run and had no core.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) fn read_with_wait(&self) -> io::Result<[u64; 2]> {
+        first_numbers(&self.file)
+    }
 }
 
 /// How long this thread has waited for its core while it could have run, read again and again.

@@ -12,6 +12,14 @@ use crate::scenario::persist::Entry;
 /// The part of the probes that may be disturbed before a row says so.
 const DISTURBED: f64 = 0.02;
 
+/// No key, on a logarithmic scale.
+const NO_KEY: f64 = 1e-9;
+
+/// How much longer a chart is than until 99 % of the keys are gone on the slowest server, and how
+/// many seconds are added.
+const SHOWN: f64 = 1.2;
+const SHOWN_S: f64 = 0.5;
+
 /// Keys for which it was said within which time they are to be gone.
 const KEYS_OF_GOAL: f64 = 1e6;
 
@@ -143,8 +151,8 @@ pub(crate) fn page(record: &Record) -> String {
     let mut page = Page::new("Keys that fall due");
     let machine = &record.preamble.machine;
     page.text(&format!(
-        "{}, {} cores, Linux {}, commit {}. {} keys with values of {} bytes. While they fall due, one \
-         client asks for a key that stays, one GET after the other.",
+        "{}, {} cores, Linux {}, commit {}. {} keys with values of {} bytes. While they fall due, \
+         one client asks for a key that stays, one GET after the other.",
         machine.cpu,
         machine.cores,
         machine.kernel,
@@ -180,12 +188,15 @@ fn curves(part: &PartRecord, record: &Record, page: &mut Page) {
         .collect();
     let ends = shown.iter().filter_map(|(_, _, round)| round.keys.last());
     let end = ends.map(|(at, _)| *at).fold(part.spread_s, f64::max);
-    let time = Axis {
+    let most = shown.iter().filter_map(|(_, _, round)| round.most_gone_s);
+    let most = most.fold(0.0, f64::max) + part.spread_s;
+    let until = |end: f64| Axis {
         title: "seconds since the first deadline".to_owned(),
         scale: Scale::Linear,
-        range: (-0.5, (end * 1.02).max(0.5)),
+        range: (-0.5, end),
         label: plain,
     };
+    let time = until(SHOWN * most + SHOWN_S);
     let keys = f64::from(record.keys);
     let lines = || -> Vec<Series> {
         let line = |&(colour, name, round): &(usize, &str, &StormRound)| Series {
@@ -194,15 +205,15 @@ fn curves(part: &PartRecord, record: &Record, page: &mut Page) {
             points: round
                 .keys
                 .iter()
-                .map(|&(at, keys)| (at, keys as f64))
+                .map(|&(at, keys)| (at, (keys as f64).max(NO_KEY)))
                 .collect(),
         };
         shown.iter().map(line).collect()
     };
-    let chart = |scale, range| Chart {
+    let chart = |x, scale, range| Chart {
         title: "keys left over time".to_owned(),
         height: 260.0,
-        x: time.clone(),
+        x,
         y: Axis {
             title: "keys left".to_owned(),
             scale,
@@ -214,10 +225,10 @@ fn curves(part: &PartRecord, record: &Record, page: &mut Page) {
         legend: Legend::Shown,
     };
     page.caption("Keys left");
-    page.chart(&chart(Scale::Linear, (0.0, keys)));
-    page.caption("The last of them: the same on a logarithmic scale, down to one key");
+    page.chart(&chart(time.clone(), Scale::Linear, (0.0, keys)));
+    page.caption("The last of them: the same to the end, on a logarithmic scale");
     let decades_of_keys = decades([1.0, keys]).unwrap_or((1.0, 10.0));
-    page.chart(&chart(Scale::Log, decades_of_keys));
+    page.chart(&chart(until(end + SHOWN_S), Scale::Log, decades_of_keys));
     latencies(&shown, &time, page);
 }
 
@@ -249,7 +260,7 @@ fn latencies(shown: &[(usize, &str, &StormRound)], time: &Axis, page: &mut Page)
             }],
             marks: vec![Mark {
                 at: GOALS.stall_ms * 1e3,
-                text: String::new(),
+                text: format!("stall goal: {} ms", plain(GOALS.stall_ms)),
             }],
             legend: Legend::Shown,
         });

@@ -3,8 +3,8 @@
 //! The kernel enters what a running thread has used at its ticks, so the account may stand still
 //! over many GETs to a server that does not sleep, and then jump. A GET cannot have waited for more
 //! CPU than has been entered from before it until the next change of the account, nor for more than
-//! it took: the lesser of the two is its figure. To a server that sleeps after each GET both say
-//! the same, and the figure is exact.
+//! it took while the server had a core: the lesser of the two is its figure. To a server that
+//! sleeps after each GET both say the same, and the figure is exact.
 
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(super) struct Probe {
     pub(super) wall: Duration,
     /// What the server had used when the answer was there, in nanoseconds.
     pub(super) account: u64,
+    /// How long the server could have run meanwhile and had no core, in nanoseconds.
+    pub(super) delayed: u64,
     /// How long the generator waited for its own core meanwhile, in nanoseconds.
     pub(super) waited: u64,
 }
@@ -39,7 +41,7 @@ pub(super) struct Probes {
     disturbed: u64,
     /// The account when it changed last.
     known: u64,
-    /// Wall times of probes since then.
+    /// Wall times of probes since then, without times in which the server had no core.
     pending: Vec<Duration>,
 }
 
@@ -77,7 +79,8 @@ impl Probes {
         self.count += 1;
         self.wall.record(probe.wall, 1);
         if probe.waited < DISTURBED_NS {
-            self.pending.push(probe.wall);
+            let delayed = Duration::from_nanos(probe.delayed);
+            self.pending.push(probe.wall.saturating_sub(delayed));
         } else {
             self.disturbed += 1;
         }
@@ -170,6 +173,7 @@ mod tests {
         Probe {
             wall: Duration::from_micros(wall_us),
             account: account_us * 1000,
+            delayed: 0,
             waited: 0,
         }
     }
@@ -193,6 +197,15 @@ mod tests {
         let figures = probes.figures();
         assert!((figures.cpu_us.max - 3_000.0).abs() < 3.0);
         assert!((figures.cpu_us.p50 - 20.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn time_without_a_core_is_no_time_of_the_server() {
+        let mut probes = Probes::new(0).unwrap();
+        let mut long = probe(9_000, 4_000);
+        long.delayed = 8_900_000;
+        probes.add(long);
+        assert!((probes.figures().cpu_us.max - 100.0).abs() < 0.2);
     }
 
     #[test]

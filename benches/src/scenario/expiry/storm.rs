@@ -1,9 +1,9 @@
 //! One server while its keys fall due.
 //!
 //! One connection sends GETs of a key that stays, one after the other, from a second before the
-//! first deadline until some time after the last key is gone. Now and then a question for the number
-//! of keys goes out together with a GET, on a connection of its own; the one for the memory goes
-//! between two GETs, and only once the keys are gone.
+//! first deadline until some time after the last key is gone. Now and then a question for the
+//! number of keys goes out together with a GET, on a connection of its own; the one for the memory
+//! goes between two GETs, and only once the keys are gone.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,14 +44,14 @@ const KEYS_EVERY_S: f64 = 0.01;
 const MEMORY_EVERY_S: f64 = 0.05;
 
 /// How long keys may stay after the last deadline: so long, and so much longer for each.
-const PATIENCE_S: f64 = 60.0;
+const PATIENCE_S: f64 = 20.0;
 const PATIENCE_PER_KEY_S: f64 = 6e-6;
 
 /// How long memory is waited for when the last key is gone.
-const MEMORY_PATIENCE_S: f64 = 15.0;
+const MEMORY_PATIENCE_S: f64 = 5.0;
 
 /// Memory is back when at most this part of what the keys took is still in use.
-const RESIDUE: f64 = 0.05;
+const RESIDUE: f64 = 0.1;
 
 /// The part of the keys that may be left when most are gone.
 const REST: f64 = 0.01;
@@ -69,7 +69,7 @@ pub(crate) struct StormRound {
     pub(crate) before: Figures,
     /// GETs from the first deadline until the last key was gone.
     pub(crate) storm: Figures,
-    /// GETs after that.
+    /// GETs in the half second after that.
     pub(crate) after: Figures,
     /// When 99 % of the keys were gone.
     pub(crate) most_gone_s: Option<f64>,
@@ -193,6 +193,7 @@ impl<'a> Storm<'a> {
             account: RunTime::of_busiest_thread(server.pid())?,
             wait: OwnWait::of_this_thread()?,
             waited: 0,
+            delayed: 0,
             prober,
             monitor,
             clock,
@@ -245,6 +246,8 @@ struct Watch {
     wait: OwnWait,
     /// What the generator had waited for its core when it was asked last.
     waited: u64,
+    /// What the server had waited for its core then.
+    delayed: u64,
     prober: Client,
     monitor: Client,
     clock: Clock,
@@ -269,21 +272,19 @@ struct Going {
 
 impl Watch {
     fn run(mut self, base: &Room, full: &Room) -> Result<StormRound> {
-        self.waited = self.wait.read()?;
         let cpu_begin = CpuAccount::read(self.pid)?;
-        let mut before = Probes::new(self.account.read()?)?;
+        let mut before = Probes::new(self.forget()?)?;
         while self.clock.at(Instant::now()) < 0.0 {
             self.step(&mut before)?;
         }
         let cpu_first = CpuAccount::read(self.pid)?;
         before.pass(self.account.read()?);
-        let mut storm = Probes::new(self.account.read()?)?;
+        let mut storm = Probes::new(self.forget()?)?;
         let going = self.watch_keys(&mut storm)?;
         let cpu_gone = CpuAccount::read(self.pid)?;
         storm.pass(self.account.read()?);
-        let mut after = Probes::new(self.account.read()?)?;
+        let mut after = Probes::new(self.forget()?)?;
         let back = self.watch_memory(&mut after, base, full)?;
-        after.pass(self.account.read()?);
 
         let per_get = cpu_first.since(&cpu_begin).run_ns as f64 / before.count().max(1) as f64;
         let spent = cpu_gone.since(&cpu_first).run_ns as f64 - per_get * storm.count() as f64;
@@ -305,6 +306,14 @@ impl Watch {
             keys: self.keys,
             longest: self.longest,
         })
+    }
+
+    /// What was used and waited for until now belongs to no GET; what the server has used.
+    fn forget(&mut self) -> Result<u64> {
+        self.waited = self.wait.read()?;
+        let [account, delayed] = self.account.read_with_wait()?;
+        self.delayed = delayed;
+        Ok(account)
     }
 
     /// GETs until no key is left that fell due.
@@ -332,7 +341,8 @@ impl Watch {
         }
     }
 
-    /// GETs until memory is back, and for some time in any case; returns when it was.
+    /// GETs until memory is back, and for some time in any case, of which `probes` learns; returns
+    /// when it was.
     fn watch_memory(
         &mut self,
         probes: &mut Probes,
@@ -346,10 +356,13 @@ impl Watch {
             .map(|(base, full)| base as f64 + RESIDUE * full.saturating_sub(base) as f64);
         let mut asked = f64::NEG_INFINITY;
         let mut back = None;
+        // Waiting longer must not find longer GETs.
+        let mut beyond = Probes::new(0)?;
         loop {
             let at = self.clock.at(Instant::now());
             let is_over = at - begin > MEMORY_PATIENCE_S || back.is_some() || enough.is_none();
-            if is_over && at - begin > AFTER_S {
+            let is_beyond = at - begin > AFTER_S;
+            if is_over && is_beyond {
                 return Ok(back);
             }
             if back.is_none() && at - asked >= MEMORY_EVERY_S {
@@ -362,10 +375,12 @@ impl Watch {
                     back = Some(at);
                 }
                 // What the answer cost belongs to no GET.
-                probes.pass(self.account.read()?);
-                self.waited = self.wait.read()?;
+                let account = self.forget()?;
+                if !is_beyond {
+                    probes.pass(account);
+                }
             }
-            self.step(probes)?;
+            self.step(if is_beyond { &mut beyond } else { probes })?;
         }
     }
 
@@ -385,12 +400,14 @@ impl Watch {
             bail!("a key that stays was not found: {:?}", tally.first_error);
         }
         let waited = self.wait.read()?;
+        let [account, delayed] = self.account.read_with_wait()?;
         let probe = Probe {
             wall: came.saturating_duration_since(sent),
-            account: self.account.read()?,
+            account,
+            delayed: delayed.saturating_sub(self.delayed),
             waited: waited.saturating_sub(self.waited),
         };
-        self.waited = waited;
+        (self.waited, self.delayed) = (waited, delayed);
         let at = self.clock.at(came);
         self.longest.add(at, probe.wall.as_secs_f64() * 1e6);
         probes.add(probe);
