@@ -37,7 +37,7 @@ const AFTER_S: f64 = 0.5;
 const MARGIN_S: f64 = 2.0;
 
 /// How much longer than a filling without deadlines it may take.
-const SLOWER: f64 = 1.5;
+const SLOWER: f64 = 2.5;
 
 /// Between two questions for the number of keys, and for the memory, in seconds.
 const KEYS_EVERY_S: f64 = 0.01;
