@@ -18,7 +18,7 @@ use dovetail_backends::sys::alloc::Counting;
 use args::{CommandLine, SystemArgs, Task};
 use load::workload::{COMMANDS, WORKLOADS};
 use report::say;
-use scenario::{engine, growth, memory, persist, suite, wire};
+use scenario::{engine, expiry, growth, memory, persist, suite, wire};
 use server::systems::Floor;
 
 /// The server's, so that neither the null responder nor the engine alone is compared over another.
@@ -32,6 +32,7 @@ fn main() -> Result<()> {
         Task::Suite(args) => suite::run(&args.plan()?),
         Task::Growth(args) => growth::run(&args.plan()?),
         Task::Persist(args) => persist::run(&args.plan()?),
+        Task::Expiry(args) => expiry::run(&args.plan()?),
         Task::Engine(args) => engine::run(&args.plan()?),
         Task::Null(args) => null::serve(&args.poller, args.port),
         Task::List(args) => list(&args),

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod expiry;
 mod persist;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::scenario::{engine, growth, memory, suite, wire};
 use crate::server::pinning::{Cores, Pinning};
 use crate::server::systems::{Floor, Selection};
 
+pub(crate) use expiry::ExpiryArgs;
 pub(crate) use persist::PersistArgs;
 
 /// Dovetail's lab: starts servers, puts them under the same load, and compares what it cost.
@@ -44,6 +46,8 @@ pub(crate) enum Task {
     Growth(GrowthArgs),
     /// What it costs to keep data: logs, snapshots, and starting from them
     Persist(PersistArgs),
+    /// What clients feel while many keys fall due at once, and how soon these are gone
+    Expiry(ExpiryArgs),
     /// What a request costs the engine alone, without a socket
     Engine(EngineArgs),
     /// Be the null responder: parse, answer, store nothing

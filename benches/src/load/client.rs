@@ -79,6 +79,14 @@ impl Client {
         self.read_reply(0)
     }
 
+    /// Reads the reply to what was written before.
+    ///
+    /// # Errors
+    /// If the connection fails or what comes is no reply.
+    pub(crate) fn answer(&mut self) -> Result<Reply> {
+        self.read_reply(0)
+    }
+
     /// One field of `INFO`.
     ///
     /// # Errors
@@ -125,14 +133,31 @@ impl Client {
         filling: &Filling,
         progress: &mut dyn FnMut(u32),
     ) -> Result<()> {
+        self.fill_with(
+            keys,
+            &|key, requests| filling.write(key, requests),
+            progress,
+        )
+    }
+
+    /// The same with what `write` appends for each key: one request.
+    ///
+    /// # Errors
+    /// If the connection fails or the server refuses a write.
+    pub(crate) fn fill_with(
+        &mut self,
+        keys: u32,
+        write: &dyn Fn(u32, &mut Vec<u8>),
+        progress: &mut dyn FnMut(u32),
+    ) -> Result<()> {
         let mut tally = Tally::default();
-        let mut requests = Vec::with_capacity(CHUNK_BYTES + filling.request_bytes());
+        let mut requests = Vec::with_capacity(2 * CHUNK_BYTES);
         let mut next = 0;
         while next < keys {
             requests.clear();
             let from = next;
             while next < keys && requests.len() < CHUNK_BYTES {
-                filling.write(next, &mut requests);
+                write(next, &mut requests);
                 next += 1;
             }
             self.write(&requests)?;
@@ -232,10 +257,6 @@ impl Filling {
             Preload::Counters => (Self::counters(), keys),
             Preload::Said { text, times } => (Self::of(text, value_bytes), times.unwrap_or(keys)),
         }
-    }
-
-    fn request_bytes(&self) -> usize {
-        self.request.len()
     }
 
     /// Appends the request that writes key `number`.

@@ -111,22 +111,61 @@ impl RunTime {
         })
     }
 
-    /// Nanoseconds so far; exact only while the thread is not running.
+    /// Nanoseconds so far; exact only while the thread is not running. What a thread uses that runs
+    /// on is entered at the ticks of the kernel's clock.
     ///
     /// # Errors
     /// If the process is gone.
     pub(crate) fn read(&self) -> io::Result<u64> {
-        let mut text = [0; 96];
-        let length = self.file.read_at(&mut text, 0)?;
-        let mut run_ns = 0;
-        for byte in text[..length]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-        {
-            run_ns = run_ns * 10 + u64::from(byte - b'0');
-        }
-        Ok(run_ns)
+        Ok(first_numbers(&self.file)?[0])
     }
+
+    /// The same, and nanoseconds that it could have run and had no core.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub(crate) fn read_with_wait(&self) -> io::Result<[u64; 2]> {
+        first_numbers(&self.file)
+    }
+}
+
+/// How long this thread has waited for its core while it could have run, read again and again.
+#[derive(Debug)]
+pub(crate) struct OwnWait {
+    file: File,
+}
+
+impl OwnWait {
+    /// Follows the thread that calls this.
+    ///
+    /// # Errors
+    /// If there are no accounts.
+    pub(crate) fn of_this_thread() -> io::Result<Self> {
+        let file = File::open("/proc/thread-self/schedstat")?;
+        Ok(Self { file })
+    }
+
+    /// Nanoseconds so far.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(crate) fn read(&self) -> io::Result<u64> {
+        Ok(first_numbers(&self.file)?[1])
+    }
+}
+
+/// The first two numbers of a `schedstat`: nanoseconds on a core, and waiting for one.
+fn first_numbers(file: &File) -> io::Result<[u64; 2]> {
+    let mut text = [0; 96];
+    let length = file.read_at(&mut text, 0)?;
+    let mut numbers = [0; 2];
+    let words = text[..length].split(u8::is_ascii_whitespace);
+    for (number, word) in numbers.iter_mut().zip(words) {
+        for byte in word.iter().take_while(|byte| byte.is_ascii_digit()) {
+            *number = *number * 10 + u64::from(byte - b'0');
+        }
+    }
+    Ok(numbers)
 }
 
 /// Nanoseconds that this thread has run, for the generator's own cost.
@@ -201,6 +240,9 @@ mod tests {
         assert!(after.run_ns >= before.run_ns);
         assert!(children_ns(pid).is_ok());
         assert!(RunTime::of_busiest_thread(pid).unwrap().read().is_ok());
+        let wait = OwnWait::of_this_thread().unwrap();
+        let waited = wait.read().unwrap();
+        assert!(wait.read().unwrap() >= waited);
     }
 
     #[test]

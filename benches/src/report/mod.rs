@@ -1,5 +1,8 @@
 //! What is printed and what is written: tables for people, JSON for records.
 
+pub(crate) mod chart;
+pub(crate) mod expiry;
+pub(crate) mod page;
 pub(crate) mod persist;
 
 use std::fs;
@@ -32,7 +35,14 @@ pub(crate) fn say(text: &str) {
 /// # Errors
 /// As the system says.
 pub(crate) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(record)?;
+    write_text(path, &serde_json::to_string_pretty(record)?)
+}
+
+/// Writes a text, whole or not at all.
+///
+/// # Errors
+/// As the system says.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
     let unfinished = path.with_extension("unfinished");
     fs::write(&unfinished, text).with_context(|| format!("writing {}", unfinished.display()))?;
     fs::rename(&unfinished, path).with_context(|| format!("writing {}", path.display()))

@@ -248,7 +248,7 @@ pub(crate) fn codec_table(cases: &[Case], keys: u32) -> String {
 }
 
 /// The least median among peers that have such a figure.
-fn best_peer<'a, R: 'a>(
+pub(super) fn best_peer<'a, R: 'a>(
     entries: impl Iterator<Item = &'a Entry<R>>,
     figure: &dyn Fn(&R) -> Option<f64>,
 ) -> Option<f64> {
@@ -284,13 +284,13 @@ fn told(setting: Setting, entry: &Entry<LoadRound>, cores_shared: bool) -> Strin
 }
 
 /// Why a row has fewer rounds than others.
-fn partly<R>(entry: &Entry<R>) -> String {
+pub(super) fn partly<R>(entry: &Entry<R>) -> String {
     let fault = entry.fault.as_ref();
     fault.map_or(String::new(), |fault| format!("then: {fault}"))
 }
 
 /// The servers that have no row, and why.
-fn missing<'a, R: 'a>(entries: impl Iterator<Item = &'a Entry<R>>) -> String {
+pub(super) fn missing<'a, R: 'a>(entries: impl Iterator<Item = &'a Entry<R>>) -> String {
     entries
         .filter(|entry| entry.rounds.is_empty())
         .map(|entry| {

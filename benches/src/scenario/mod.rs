@@ -1,6 +1,7 @@
 //! What can be measured: one file per question.
 
 pub(crate) mod engine;
+pub(crate) mod expiry;
 pub(crate) mod growth;
 pub(crate) mod memory;
 pub(crate) mod persist;

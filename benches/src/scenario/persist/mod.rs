@@ -167,7 +167,8 @@ pub(crate) struct Entry<R> {
 }
 
 impl<R> Entry<R> {
-    fn of(system: &System) -> Self {
+    /// Nothing of a server yet.
+    pub(crate) fn of(system: &System) -> Self {
         Self {
             system: system.name.clone(),
             kind: system.kind.clone(),
@@ -188,7 +189,7 @@ impl<R> Entry<R> {
     }
 
     /// Keeps a measurement, or the reason why there is none.
-    fn note(&mut self, outcome: Result<R>) {
+    pub(crate) fn note(&mut self, outcome: Result<R>) {
         match outcome {
             Ok(round) => self.rounds.push(round),
             Err(fault) => self.fault = Some(format!("{fault:#}")),
