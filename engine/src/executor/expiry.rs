@@ -22,7 +22,7 @@ const EFFORT_KEYS: u32 = 32;
 /// One more key a slice for so many that are due,
 const BACKLOG_SHARE: usize = 2048;
 /// up to so many.
-const BACKLOG_KEYS_MAX: usize = 384;
+const BACKLOG_KEYS_MAX: usize = 128;
 /// Keys that are drawn together.
 const DRAWN_KEYS: u32 = 20;
 /// Of which more than one in so many must have been due for another round.
