@@ -83,6 +83,7 @@ impl Engine {
             }
             let is_over = conn.held.is_empty();
             let flags = conn.session.flags;
+            self.clients.weigh(*id);
             if flags.has(SessionFlags::CLOSE_ASAP) {
                 return false;
             }
@@ -124,6 +125,7 @@ impl Engine {
                 own,
                 replies,
             });
+            self.clients.weigh(id);
         }
     }
 
