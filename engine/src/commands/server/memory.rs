@@ -271,7 +271,6 @@ fn stats(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 }
 
 fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, Figure)> {
-    let [allocated, active, resident, muzzy] = usage.allocator;
     let mut all: Vec<(String, Figure)> = Vec::new();
     let mut put = |name: &str, figure| all.push((name.to_owned(), figure));
     put("peak.allocated", Figure::Bytes(usage.peak));
@@ -313,6 +312,12 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
         percentage(usage.dataset(), usage.beyond_start()),
     );
     put("peak.percentage", percentage(usage.used, usage.peak));
+    allocator_figures(usage, facts.rss, &mut put);
+    all
+}
+
+fn allocator_figures(usage: &Usage, rss: u64, put: &mut dyn FnMut(&str, Figure)) {
+    let [allocated, active, resident, muzzy] = usage.allocator;
     put("allocator.allocated", Figure::Bytes(allocated));
     put("allocator.active", Figure::Bytes(active));
     put("allocator.resident", Figure::Bytes(resident));
@@ -333,20 +338,16 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
         "allocator-rss.bytes",
         Figure::Difference(difference(resident, active)),
     );
-    put(
-        "rss-overhead.ratio",
-        Figure::Ratio(ratio(facts.rss, resident)),
-    );
+    put("rss-overhead.ratio", Figure::Ratio(ratio(rss, resident)));
     put(
         "rss-overhead.bytes",
-        Figure::Difference(difference(facts.rss, resident)),
+        Figure::Difference(difference(rss, resident)),
     );
-    put("fragmentation", Figure::Ratio(ratio(facts.rss, usage.used)));
+    put("fragmentation", Figure::Ratio(ratio(rss, usage.used)));
     put(
         "fragmentation.bytes",
-        Figure::Difference(difference(facts.rss, usage.used)),
+        Figure::Difference(difference(rss, usage.used)),
     );
-    all
 }
 
 /// MEMORY USAGE key [SAMPLES count]
