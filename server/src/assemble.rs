@@ -81,6 +81,7 @@ impl Assembly {
             log: Rc::clone(&log),
             front: Rc::clone(&front),
             pages: Rc::clone(&pages),
+            account: alloc::Account::current(),
             notices,
             config_file,
             applied: config.clone(),

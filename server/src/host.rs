@@ -8,6 +8,7 @@ use crate::supervisor::{self, Supervisor};
 use dovetail_backends::child::Child;
 use dovetail_backends::poller::select::Select;
 use dovetail_backends::poller::{Door, choose};
+use dovetail_backends::sys::alloc::Account;
 use dovetail_backends::sys::memory::MappedPages;
 use dovetail_backends::sys::process::{self as system, Whose};
 use dovetail_backends::sys::select::LIMIT;
@@ -48,6 +49,8 @@ pub(crate) struct ServerHost {
     pub(crate) front: Rc<RefCell<Front>>,
     /// The source of the keyspace's memory.
     pub(crate) pages: Rc<MappedPages>,
+    /// Who pays for what the engine and its threads allocate.
+    pub(crate) account: Account,
     /// Who asks for the end.
     pub(crate) notices: Notices,
     /// The configuration's file, as an absolute path.
@@ -142,7 +145,7 @@ impl Host for ServerHost {
     }
 
     fn used_memory(&mut self) -> u64 {
-        u64::try_from(alloc::used() + self.pages.bytes()).unwrap_or(u64::MAX)
+        u64::try_from(self.account.used() + self.pages.bytes()).unwrap_or(u64::MAX)
     }
 
     fn choose_poller(&mut self, name: &str) -> Result<&'static str, Refusal> {

@@ -4,6 +4,7 @@ use crate::assemble::{Assembly, Settings};
 use crate::host::Notices;
 use crate::log::{Log, Role};
 use anyhow::{Result, anyhow};
+use dovetail_backends::sys::alloc::Account;
 use dovetail_backends::sys::eventfd::Bell;
 use dovetail_engine::config::Config;
 use dovetail_engine::seam::poller::Wake as _;
@@ -93,6 +94,8 @@ fn join(thread: JoinHandle<Result<()>>) -> Result<()> {
 }
 
 fn live(config: Config, flag: Arc<AtomicBool>, tell: &mpsc::Sender<Opened>) -> Result<()> {
+    // What the rest of the program uses is not this server's.
+    let _entered = Account::open().enter();
     let log = Rc::new(Log::open(&config)?);
     log.set_role(Role::Primary);
     let assembly = Assembly::new(Settings {

@@ -9,6 +9,7 @@ mod hashes;
 mod keys;
 mod limits;
 mod lists;
+mod memory;
 mod observe;
 mod pubsub;
 mod script;

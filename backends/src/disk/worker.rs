@@ -5,6 +5,7 @@
 //! are folded into that, and it is queued when the running one has ended.
 
 use super::{OpenFile, retried, sync_now};
+use crate::sys::alloc::Account;
 use dovetail_engine::seam::disk::{FileId, Sync, Synced};
 use dovetail_engine::seam::poller::Wake;
 use std::collections::{BTreeMap, VecDeque};
@@ -174,9 +175,13 @@ impl Worker {
 
     fn start(&mut self) -> bool {
         let (desk, ends) = (Arc::clone(&self.desk), Arc::clone(&self.ends));
+        let account = Account::current();
         let started = std::thread::Builder::new()
             .name(self.name.to_owned())
-            .spawn(move || work(&desk, &ends));
+            .spawn(move || {
+                let _entered = account.enter();
+                work(&desk, &ends);
+            });
         self.thread = started.ok();
         self.process = std::process::id();
         self.thread.is_some()

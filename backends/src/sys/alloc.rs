@@ -1,33 +1,70 @@
 //! The global allocator: jemalloc, with a count of what is in use.
 //!
-//! Shape: every thread counts for itself, without atomics, and publishes to a common counter when
-//! it is [`SLACK`] bytes off. An account of one engine is the difference of its thread's count
-//! around the calls into it.
+//! Shape: every thread counts in a slot of its own, which nobody else writes, so the counts are
+//! plain loads and stores, and their sum is exact at any time. A slot belongs to an [`Account`]; a
+//! thread that enters one counts for it until it leaves. What one thread takes and another one
+//! gives back cancels in the sum.
 //! Units: bytes of jemalloc's size classes, not of requests: what memory really goes.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, AtomicUsize, Ordering};
 use tikv_jemalloc_ctl::{epoch, raw, stats, stats_print};
 use tikv_jemallocator::Jemalloc;
 
-/// How far a thread's count may be from what it has published.
-const SLACK: isize = 32 * 1024;
+/// Slots that belong to one thread at a time.
+const SLOTS: usize = 256;
 
 /// The largest size that has a class of its own.
 const SMALL_MAX: usize = 14 * 1024;
 /// What larger sizes are rounded to.
 const PAGE: usize = 4096;
 
-static PUBLISHED: AtomicIsize = AtomicIsize::new(0);
-
-thread_local! {
-    static COUNT: Count = const { Count { net: Cell::new(0), published: Cell::new(0) } };
+/// A thread's count; a line of its own, so that no two threads write to the same.
+#[repr(align(64))]
+struct Slot {
+    net: AtomicIsize,
+    account: AtomicU32,
+    /// A thread counts here.
+    taken: AtomicBool,
 }
 
-struct Count {
-    net: Cell<isize>,
-    published: Cell<isize>,
+impl Slot {
+    const fn new() -> Self {
+        Self {
+            net: AtomicIsize::new(0),
+            account: AtomicU32::new(0),
+            taken: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    fn add(&self, change: isize) {
+        let net = self.net.load(Ordering::Relaxed);
+        self.net.store(net.wrapping_add(change), Ordering::Relaxed);
+    }
+}
+
+static TABLE: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
+/// Slots from here on have never been used.
+static FRESH: AtomicUsize = AtomicUsize::new(0);
+/// Where all those count who have found no slot.
+static CROWD: AtomicIsize = AtomicIsize::new(0);
+/// Accounts opened so far; number 0 is the process's.
+static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    static OWN: Cell<Place> = const { Cell::new(Place::Nowhere) };
+}
+
+/// Where a thread counts.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It has not counted yet.
+    Nowhere,
+    Slot(&'static Slot),
+    Crowd,
 }
 
 /// jemalloc, counted. Make it the global allocator of a program to have [`used`] mean something.
@@ -51,6 +88,13 @@ const fn class_bytes(size: usize) -> usize {
     (size + step - 1) & !(step - 1)
 }
 
+/// Bytes of what `layout` gets: a multiple of its alignment, in the class of that.
+#[inline]
+const fn layout_bytes(layout: Layout) -> usize {
+    let align = layout.align();
+    class_bytes((layout.size() + align - 1) & !(align - 1))
+}
+
 #[inline]
 fn add(bytes: usize) {
     note(bytes.cast_signed());
@@ -63,41 +107,135 @@ fn subtract(bytes: usize) {
 
 #[inline]
 fn note(change: isize) {
-    COUNT.with(|count| {
-        let net = count.net.get().wrapping_add(change);
-        count.net.set(net);
-        let behind = net.wrapping_sub(count.published.get());
-        if !(-SLACK..=SLACK).contains(&behind) {
-            publish(count, behind);
-        }
-    });
+    match OWN.get() {
+        Place::Slot(slot) => slot.add(change),
+        other => note_elsewhere(other, change),
+    }
 }
 
 #[cold]
-fn publish(count: &Count, behind: isize) {
-    PUBLISHED.fetch_add(behind, Ordering::Relaxed);
-    count.published.set(count.net.get());
+fn note_elsewhere(place: Place, change: isize) {
+    if let Place::Nowhere = place {
+        OWN.set(take_slot(0));
+        return note(change);
+    }
+    CROWD.fetch_add(change, Ordering::Relaxed);
+}
+
+/// A slot of `account` that no thread counts in: one that was left, or a fresh one. Those of threads
+/// that have ended without a word stay theirs.
+fn take_slot(account: u32) -> Place {
+    let is_left = |slot: &&Slot| {
+        slot.account.load(Ordering::Relaxed) == account && !slot.taken.swap(true, Ordering::Acquire)
+    };
+    if let Some(slot) = slots().iter().find(is_left) {
+        return Place::Slot(slot);
+    }
+    // A number is drawn once; those beyond the table are drawn in vain.
+    while let Some(slot) = TABLE.get(FRESH.fetch_add(1, Ordering::Relaxed)) {
+        // Whoever looked for one that was left may have been faster.
+        if !slot.taken.swap(true, Ordering::Acquire) {
+            slot.account.store(account, Ordering::Relaxed);
+            return Place::Slot(slot);
+        }
+    }
+    Place::Crowd
+}
+
+fn slots() -> &'static [Slot] {
+    &TABLE[..FRESH.load(Ordering::Relaxed).min(SLOTS)]
+}
+
+/// Who pays for memory: the whole process, or one engine of several in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account(u32);
+
+impl Account {
+    /// All that is in use, whoever has taken it.
+    pub const PROCESS: Self = Self(0);
+
+    /// An account with nothing on it.
+    #[must_use]
+    pub fn open() -> Self {
+        Self(ACCOUNTS.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The account that this thread counts for.
+    #[must_use]
+    pub fn current() -> Self {
+        match OWN.get() {
+            Place::Slot(slot) => Self(slot.account.load(Ordering::Relaxed)),
+            Place::Nowhere | Place::Crowd => Self::PROCESS,
+        }
+    }
+
+    /// This thread counts for the account until the value is dropped.
+    #[must_use]
+    pub fn enter(self) -> Entered {
+        let before = OWN.replace(take_slot(self.0));
+        Entered {
+            before,
+            of_this_thread: PhantomData,
+        }
+    }
+
+    /// Bytes in use: taken for the account less what was given back. Exact, but for threads beyond
+    /// some hundred, which count for the process only.
+    #[must_use]
+    pub fn used(self) -> usize {
+        let net = |slot: &Slot| slot.net.load(Ordering::Relaxed);
+        let sum: isize = match self {
+            Self::PROCESS => slots().iter().map(net).sum::<isize>() + CROWD.load(Ordering::Relaxed),
+            Self(number) => slots()
+                .iter()
+                .filter(|slot| slot.account.load(Ordering::Relaxed) == number)
+                .map(net)
+                .sum(),
+        };
+        usize::try_from(sum).unwrap_or(0)
+    }
+}
+
+/// A thread's stay in an account; see [`Account::enter`].
+pub struct Entered {
+    before: Place,
+    /// It ends where it began.
+    of_this_thread: PhantomData<*const ()>,
+}
+
+impl std::fmt::Debug for Entered {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Entered").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if let Place::Slot(slot) = OWN.replace(self.before) {
+            slot.taken.store(false, Ordering::Release);
+        }
+    }
 }
 
 // SAFETY: every call is passed on unchanged; counting allocates nothing and cannot unwind.
 unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        add(class_bytes(layout.size()));
+        add(layout_bytes(layout));
         // SAFETY: the caller's promise.
         unsafe { Jemalloc.alloc(layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        add(class_bytes(layout.size()));
+        add(layout_bytes(layout));
         // SAFETY: the caller's promise.
         unsafe { Jemalloc.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        subtract(class_bytes(layout.size()));
+        subtract(layout_bytes(layout));
         // SAFETY: the caller's promise.
         unsafe { Jemalloc.dealloc(at, layout) }
     }
@@ -107,25 +245,12 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: the caller's promise.
         let moved = unsafe { Jemalloc.realloc(at, layout, size) };
         if !moved.is_null() {
-            add(class_bytes(size));
-            subtract(class_bytes(layout.size()));
+            let align = layout.align();
+            add(class_bytes((size + align - 1) & !(align - 1)));
+            subtract(layout_bytes(layout));
         }
         moved
     }
-}
-
-/// Bytes in use by all threads; those of other threads are known to within 32 KiB each.
-#[must_use]
-pub fn used() -> usize {
-    let mine = COUNT.with(|count| count.net.get().wrapping_sub(count.published.get()));
-    usize::try_from(PUBLISHED.load(Ordering::Relaxed).wrapping_add(mine)).unwrap_or(0)
-}
-
-/// What this thread has taken less what it has given back, ever: exact, and negative for a
-/// thread that frees what others allocated. Differences around a call are that call's account.
-#[must_use]
-pub fn thread_net() -> isize {
-    COUNT.with(|count| count.net.get())
 }
 
 /// The allocator's own figures, in bytes.
@@ -221,20 +346,80 @@ mod tests {
         }
     }
 
+    fn take(bytes: usize, align: usize) -> (*mut u8, Layout) {
+        let layout = Layout::from_size_align(bytes, align).unwrap();
+        // SAFETY: the size is not zero.
+        (unsafe { Counting.alloc(layout) }, layout)
+    }
+
+    fn give(at: *mut u8, layout: Layout) {
+        // SAFETY: the tests give back what they have taken, with its layout.
+        unsafe { Counting.dealloc(at, layout) }
+    }
+
     #[test]
     fn what_is_taken_and_given_back_cancels() {
-        let before = thread_net();
-        let layout = Layout::from_size_align(1000, 8).unwrap();
-        // SAFETY: the size is not zero.
-        let at = unsafe { Counting.alloc(layout) };
-        assert_eq!(thread_net() - before, 1024);
+        let account = Account::open();
+        let entered = account.enter();
+        assert_eq!((Account::current(), account.used()), (account, 0));
+        let (at, layout) = take(1000, 8);
+        assert_eq!(account.used(), 1024);
         // SAFETY: the pointer is of that layout.
         let at = unsafe { Counting.realloc(at, layout, 3000) };
-        assert_eq!(thread_net() - before, 3072);
-        let layout = Layout::from_size_align(3000, 8).unwrap();
-        // SAFETY: it is given back as it was last resized.
-        unsafe { Counting.dealloc(at, layout) };
-        assert_eq!(thread_net(), before);
+        assert_eq!(account.used(), 3072);
+        give(at, Layout::from_size_align(3000, 8).unwrap());
+        assert_eq!(account.used(), 0);
+        drop(entered);
+        assert_eq!(Account::current(), Account::PROCESS);
+    }
+
+    #[test]
+    fn what_is_aligned_counts_as_the_allocator_has_it() {
+        let account = Account::open();
+        let _entered = account.enter();
+        for (bytes, align) in [(10, 64), (100, 64), (5000, 4096), (24, 16), (200, 32)] {
+            let (at, layout) = take(bytes, align);
+            // SAFETY: the pointer has just been allocated by it.
+            let usable = unsafe { tikv_jemallocator::usable_size(at) };
+            assert_eq!(account.used(), usable, "{bytes} bytes at {align}");
+            give(at, layout);
+        }
+    }
+
+    #[test]
+    fn a_block_that_another_thread_frees_is_off_the_account_at_once() {
+        let account = Account::open();
+        let _entered = account.enter();
+        for _ in 0..3 {
+            let (at, layout) = take(100, 8);
+            let address = at.expose_provenance();
+            let other = std::thread::spawn(move || {
+                let _entered = account.enter();
+                give(std::ptr::with_exposed_provenance_mut(address), layout);
+                let taken = take(50, 8);
+                (taken.0.expose_provenance(), taken.1)
+            });
+            let (left, layout) = other.join().unwrap();
+            assert_eq!(account.used(), 64);
+            give(std::ptr::with_exposed_provenance_mut(left), layout);
+            assert_eq!(account.used(), 0);
+        }
+    }
+
+    #[test]
+    fn accounts_do_not_mix_and_the_process_has_them_all() {
+        let (one, other) = (Account::open(), Account::open());
+        let in_one = one.enter();
+        let first = take(1 << 20, 8);
+        let in_other = other.enter();
+        let second = take(2 << 20, 8);
+        assert_eq!((one.used(), other.used()), (1 << 20, 2 << 20));
+        assert!(Account::PROCESS.used() >= 3 << 20);
+        give(second.0, second.1);
+        drop(in_other);
+        give(first.0, first.1);
+        assert_eq!((one.used(), other.used()), (0, 0));
+        drop(in_one);
     }
 
     #[test]

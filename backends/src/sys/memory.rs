@@ -9,6 +9,7 @@
 //! one such chunk touched and ready. Chunks before that, and one that is wanted before it is ready,
 //! have ordinary pages.
 
+use super::alloc::Account;
 use dovetail_memory::{ChunkKind, PageSource};
 use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;
@@ -114,7 +115,9 @@ impl Stock {
     fn begin() -> Option<Self> {
         let (wanted, orders) = sync_channel(1);
         let (shelf, ready) = sync_channel(1);
+        let account = Account::current();
         let work = move || {
+            let _entered = account.enter();
             while orders.recv().is_ok() && shelf.send(Ready::make()).is_ok() {}
         };
         let thread = std::thread::Builder::new().name("huge-pages".to_owned());

@@ -94,6 +94,11 @@ impl<'a, T> EntryRef<'a, T> {
     pub fn record_bytes(&self) -> usize {
         self.slab.capacity(self.id)
     }
+
+    /// Bytes of memory that go for the record: those, and its share of what its page cannot use.
+    pub fn footprint(&self) -> usize {
+        self.slab.footprint(self.id)
+    }
 }
 
 impl<T> fmt::Debug for EntryRef<'_, T> {

@@ -26,10 +26,10 @@
 //!   nearest_deadline(&mut self, steps: &mut u32) -> Option<EntryRef<T>>
 //!   sample_with_deadline(&self, random) -> Option<EntryRef<T>>
 //!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32, discard)
-//!   stats(&self) -> StoreStats, memory(&self) -> usize, check(&self)
+//!   stats(&self) -> StoreStats, memory(&self) -> usize, idle_memory(&self) -> usize, check(&self)
 //! Lookup<T>       Occupied(EntryMut<T>) | Vacant(VacantEntry<T>)
 //! VacantEntry<T>  heated(self, heat) -> Self, insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
-//! EntryRef<T>     (Copy) key, tag, body, deadline, heat, touch(tick), id, record_bytes
+//! EntryRef<T>     (Copy) key, tag, body, deadline, heat, touch(tick), id, record_bytes, footprint
 //! EntryMut<T>     key, tag, body, deadline, heat, touch, id, record_bytes, as_ref,
 //!                 set(tag, NewBody), replace(tag, NewBody) -> Option<Box<T>>, set_tag,
 //!                 set_deadline(Option<u64>), object_mut() -> Option<&mut T>,
@@ -107,4 +107,5 @@ pub use record::{Body, NewBody};
 pub use runs::{Locator, Runs};
 pub use slab::EntryId;
 pub use splice::Splice;
+pub use steps::heap_bytes;
 pub use store::{Store, StoreStats};

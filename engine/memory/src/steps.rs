@@ -14,7 +14,8 @@ const PAGE: usize = 4 << 10;
 /// Bytes that a usual allocator spends on a block of `len` bytes: nothing for nothing, multiples of
 /// 16 up to 128, then four classes to every doubling up to 14 KiB, whole pages above.
 #[inline]
-pub(crate) const fn heap_bytes(len: usize) -> usize {
+#[must_use]
+pub const fn heap_bytes(len: usize) -> usize {
     match len {
         0 => 0,
         1..=128 => rounded(len, 16),

@@ -60,6 +60,12 @@ impl Feed {
         self.db = None;
     }
 
+    /// Bytes of memory that it keeps.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        self.bytes.capacity() + self.instead.capacity()
+    }
+
     /// The offset behind the last record: bytes since the feed began.
     #[must_use]
     pub fn end(&self) -> u64 {

@@ -9,6 +9,8 @@ pub mod error;
 pub mod expire;
 pub mod feed;
 pub mod keys;
+pub mod line;
+pub mod memory;
 pub mod migration;
 pub mod modes;
 pub mod options;

@@ -11,9 +11,14 @@ pub fn unwatch_all(ctx: &mut Ctx<'_>) {
     let conn = ctx.conn;
     let session = ctx.session();
     session.flags.clear(SessionFlags::DIRTY_WATCH);
+    if session.watched.is_empty() {
+        return;
+    }
+    session.watched_bytes = 0;
     for watched in std::mem::take(&mut session.watched) {
         ctx.keyspace.db(watched.db).unwatch(&watched.key, conn);
     }
+    ctx.clients.weigh(conn);
 }
 
 /// The set of `topic` among a connection's subscriptions.
@@ -33,6 +38,7 @@ pub fn unsubscribe(ctx: &mut Ctx<'_>, topic: Topic, name: &[u8]) {
         return;
     };
     if set_of(subs, topic).remove(name) {
+        subs.names_bytes -= name.len();
         ctx.pubsub.unsubscribe(topic, name, conn);
         update_subscribed(ctx);
     }
@@ -52,6 +58,7 @@ pub fn update_subscribed(ctx: &mut Ctx<'_>) {
         (true, false) => ctx.pubsub.subscribers -= 1,
         _ => {}
     }
+    ctx.clients.weigh(ctx.conn);
 }
 
 /// Ends all subscriptions without a word, as RESET does.

@@ -156,6 +156,7 @@ fn hello(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     }
     if let Some(name) = name {
         ctx.session().name = name;
+        ctx.clients.weigh(ctx.conn);
     }
     if let Some(protocol) = protocol {
         ctx.session().protocol = protocol;
@@ -242,6 +243,7 @@ fn reset(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
     }
     unwatch_all(ctx);
     unsubscribe_all(ctx);
+    ctx.clients.weigh(conn);
     ctx.keyspace.set_touching(true);
     ctx.reply.protocol = Protocol::Resp2;
     ctx.select(DbIndex(0));

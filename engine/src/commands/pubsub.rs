@@ -251,9 +251,11 @@ fn add_all(ctx: &mut Ctx<'_>, topic: Topic, args: &Args<'_>) -> Outcome {
                 channels: map::set(seed),
                 patterns: map::set(seed),
                 shard_channels: map::set(seed),
+                names_bytes: 0,
             })
         });
         if set_of(subs, topic).insert(name.clone()) {
+            subs.names_bytes += name.len();
             ctx.pubsub.subscribe(topic, &name, conn);
         }
         update_mode(ctx);

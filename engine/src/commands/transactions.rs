@@ -73,6 +73,7 @@ fn discard(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
     }
     session.flags.clear(SessionFlags::MULTI);
     unwatch_all(ctx);
+    ctx.clients.weigh(ctx.conn);
     ctx.reply.ok();
     Ok(())
 }
@@ -92,6 +93,7 @@ fn exec(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
         session.multi = None;
         session.flags.clear(SessionFlags::MULTI);
         unwatch_all(ctx);
+        ctx.clients.weigh(ctx.conn);
         if is_broken {
             let text = "EXECABORT Transaction discarded because of previous errors.";
             return Err(CmdError::fixed(text));
@@ -112,6 +114,7 @@ fn multi(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
     }
     session.multi = Some(Box::<Multi>::default());
     session.flags.set(SessionFlags::MULTI);
+    ctx.clients.weigh(ctx.conn);
     ctx.reply.ok();
     Ok(())
 }
@@ -132,13 +135,16 @@ fn watch(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         let (db, conn) = (ctx.db, ctx.conn);
         let key = ctx.key(word);
         if let Some(was_there) = ctx.keyspace.db(db).watch(&key, conn) {
-            ctx.session().watched.push(Watched {
+            let session = ctx.session();
+            session.watched_bytes += word.len();
+            session.watched.push(Watched {
                 db,
                 key: word.into(),
                 was_there,
             });
         }
     }
+    ctx.clients.weigh(ctx.conn);
     ctx.reply.ok();
     Ok(())
 }

@@ -16,6 +16,8 @@ struct Batch {
 pub struct Held {
     batches: VecDeque<Batch>,
     bytes: usize,
+    memory: usize,
+    spliced: usize,
 }
 
 impl Held {
@@ -25,10 +27,28 @@ impl Held {
         self.batches.is_empty()
     }
 
+    /// Runs of replies that would leave together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batches.len()
+    }
+
     /// Bytes in all.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Memory that they take, in bytes, spliced pieces included.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Bytes of values among them that may lie in the dataset as well.
+    #[must_use]
+    pub const fn spliced(&self) -> usize {
+        self.spliced
     }
 
     /// Keeps `replies` behind the others. `until` is the offset of the feed that must be as durable
@@ -36,16 +56,22 @@ impl Held {
     /// log is in trouble, and never goes back.
     pub fn push(&mut self, until: u64, own: u64, mut replies: ReplyBuf) {
         self.bytes += replies.len();
+        self.spliced += replies.spliced();
         match self.batches.back_mut() {
             // They would leave together: what is behind others waits for them.
             Some(last) if until <= last.until && own == last.own => {
+                self.memory -= last.replies.memory();
                 last.replies.append(&mut replies);
+                self.memory += last.replies.memory();
             }
-            _ => self.batches.push_back(Batch {
-                until,
-                own,
-                replies,
-            }),
+            _ => {
+                self.memory += replies.memory();
+                self.batches.push_back(Batch {
+                    until,
+                    own,
+                    replies,
+                });
+            }
         }
     }
 
@@ -57,6 +83,8 @@ impl Held {
         while let Some(first) = self.batches.front_mut()
             && (first.until <= released || (has_trouble && first.own <= released))
         {
+            self.memory -= first.replies.memory();
+            self.spliced -= first.replies.spliced();
             ready.append(&mut first.replies);
             self.batches.pop_front();
         }
@@ -94,5 +122,6 @@ mod tests {
         assert_eq!(held.release(5, true).to_vec(), b"d");
         assert_eq!(held.release(9, false).to_vec(), b"e");
         assert!(held.is_empty() && held.bytes() == 0);
+        assert_eq!((held.memory(), held.spliced()), (0, 0));
     }
 }

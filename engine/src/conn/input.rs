@@ -37,11 +37,27 @@ impl Input {
         self.partial.is_none()
     }
 
+    /// Bytes for which there is room behind those held.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.partial
+            .as_ref()
+            .map_or(0, |partial| partial.bytes.capacity() - partial.bytes.len())
+    }
+
+    /// Memory of the words of the unfinished request that have been understood.
+    #[must_use]
+    pub fn words_memory(&self) -> usize {
+        self.partial
+            .as_ref()
+            .map_or(0, |partial| partial.parser.memory())
+    }
+
     /// Memory held.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.partial
-            .as_ref()
-            .map_or(0, |p| p.bytes.capacity() + p.filling + size_of::<Partial>())
+        self.partial.as_ref().map_or(0, |p| {
+            p.bytes.capacity() + p.filling + p.parser.memory() + size_of::<Partial>()
+        })
     }
 }

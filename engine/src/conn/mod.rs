@@ -9,6 +9,7 @@ mod multi;
 mod pause;
 mod session;
 mod table;
+mod weights;
 
 pub use held::Held;
 pub use input::{Input, Partial};
@@ -16,6 +17,7 @@ pub use multi::{Multi, Queued};
 pub use pause::{Pause, PauseScope};
 pub use session::{ReplyMode, Session, SessionFlags, Subscriptions};
 pub use table::Clients;
+pub use weights::Weight;
 
 use crate::base::{ConnId, Micros};
 use crate::resp::ReplyBuf;
@@ -39,12 +41,16 @@ pub struct Conn {
     pub held: Held,
     /// Bytes that the poller has taken and not sent.
     pub unsent: usize,
+    /// How many of these may lie in the dataset as well.
+    pub unsent_shared: usize,
     /// Since when its output has been over the soft limit.
     pub over_soft_limit_since: Option<Micros>,
     /// Whether its replies are waiting to be collected this turn.
     pub has_replies: bool,
     /// Whether the poller has been told to close it.
     pub closing: bool,
+    /// What the totals have of it.
+    weight: Weight,
 }
 
 impl Conn {
@@ -58,9 +64,11 @@ impl Conn {
             output: ReplyBuf::new(),
             held: Held::default(),
             unsent: 0,
+            unsent_shared: 0,
             over_soft_limit_since: None,
             has_replies: false,
             closing: false,
+            weight: Weight::default(),
         }
     }
 
@@ -68,21 +76,5 @@ impl Conn {
     #[must_use]
     pub fn output_bytes(&self) -> usize {
         self.output.len() + self.held.bytes() + self.unsent
-    }
-
-    /// Memory that the connection keeps, in bytes.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        let multi = self
-            .session
-            .multi
-            .as_ref()
-            .map_or(0, |multi| multi.memory());
-        size_of::<Self>()
-            + self.input.memory()
-            + self.output.capacity()
-            + self.held.bytes()
-            + self.unsent
-            + multi
     }
 }

@@ -34,6 +34,6 @@ impl Multi {
     /// Bytes kept for the queue.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.queue.capacity() * size_of::<Queued>() + self.words_bytes
+        size_of::<Self>() + self.queue.capacity() * size_of::<Queued>() + self.words_bytes
     }
 }

@@ -126,6 +126,19 @@ pub struct Subscriptions {
     pub patterns: Set<Bytes>,
     /// Shard channels.
     pub shard_channels: Set<Bytes>,
+    /// Bytes of all these names.
+    pub names_bytes: usize,
+}
+
+impl Subscriptions {
+    /// Bytes that are kept for them.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let sets = [&self.channels, &self.patterns, &self.shard_channels];
+        let places: usize = sets.into_iter().map(Set::capacity).sum();
+        // A place of a set has a byte of its own.
+        size_of::<Self>() + places * (size_of::<Bytes>() + 1) + self.names_bytes
+    }
 }
 
 /// State of a connection that commands read and change.
@@ -157,6 +170,10 @@ pub struct Session {
     pub multi: Option<Box<Multi>>,
     /// Keys it watches.
     pub watched: Vec<Watched>,
+    /// Bytes of their names.
+    pub watched_bytes: usize,
+    /// Bytes of the words of the command with which it waits.
+    pub waiting_bytes: usize,
     /// What it is subscribed to.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// When it arrived.
@@ -191,6 +208,8 @@ impl Session {
             last_write: 0,
             multi: None,
             watched: Vec::new(),
+            watched_bytes: 0,
+            waiting_bytes: 0,
             subscriptions: None,
             created: now,
             arrival,
@@ -199,6 +218,17 @@ impl Session {
             lib_ver: Bytes::new(),
             user: Bytes::from_static(b"default"),
         }
+    }
+
+    /// Bytes behind it: the queue of a transaction, subscriptions, watched keys, names, and the words
+    /// that it waits with.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let multi = self.multi.as_ref().map_or(0, |multi| multi.memory());
+        let subscriptions = self.subscriptions.as_ref().map_or(0, |subs| subs.memory());
+        let watched = self.watched.capacity() * size_of::<Watched>() + self.watched_bytes;
+        let names = self.name.len() + self.lib_name.len() + self.lib_ver.len();
+        multi + subscriptions + watched + names + self.waiting_bytes
     }
 
     /// Whether it came through a unix socket.

@@ -1,5 +1,6 @@
 //! All connections, by the poller's slots.
 
+use super::weights::Weights;
 use super::{Conn, Pause, SessionFlags};
 use crate::base::map::{Map, map};
 use crate::base::{ConnId, Micros};
@@ -7,7 +8,7 @@ use crate::base::{ConnId, Micros};
 /// The table of connections.
 #[derive(Debug)]
 pub struct Clients {
-    rows: Vec<Option<Box<Conn>>>,
+    pub(super) rows: Vec<Option<Box<Conn>>>,
     by_client_id: Map<u64, ConnId>,
     next_client_id: u64,
     /// Connections with replies to be collected, in the order in which they got them.
@@ -23,7 +24,9 @@ pub struct Clients {
     /// Connections that see every command.
     pub monitors: Vec<ConnId>,
     /// A connection that is gone, and whose script has not ended; its slot may be used again.
-    orphan: Option<Box<Conn>>,
+    pub(super) orphan: Option<Box<Conn>>,
+    /// What they take of memory.
+    pub(super) weights: Weights,
 }
 
 impl Clients {
@@ -41,6 +44,7 @@ impl Clients {
             frozen: false,
             monitors: Vec::new(),
             orphan: None,
+            weights: Weights::default(),
         }
     }
 
@@ -54,7 +58,7 @@ impl Clients {
     ///
     /// # Panics
     /// When its slot is taken: the poller has broken its contract.
-    pub fn add(&mut self, conn: Box<Conn>) {
+    pub fn add(&mut self, mut conn: Box<Conn>) {
         let index = conn.id.index();
         if self.rows.len() <= index {
             self.rows.resize_with(index + 1, || None);
@@ -64,6 +68,7 @@ impl Clients {
             "a slot is free before it is used again"
         );
         self.by_client_id.insert(conn.session.client_id, conn.id);
+        self.weights.enter(&mut conn);
         self.rows[index] = Some(conn);
     }
 
@@ -71,14 +76,25 @@ impl Clients {
     pub fn orphan(&mut self, id: ConnId) {
         let row = self.rows.get_mut(id.index());
         let gone = row.and_then(|row| row.take_if(|conn| conn.id == id));
-        if gone.is_some() {
+        if let Some(conn) = gone {
             debug_assert!(self.orphan.is_none(), "one script runs at a time");
-            self.orphan = gone;
+            self.orphan = Some(conn);
+            self.exempt(id);
+        }
+    }
+
+    /// Nobody is closed who is gone.
+    fn exempt(&mut self, id: ConnId) {
+        if let Some(conn) = self.get_mut(id) {
+            conn.session.flags.set(SessionFlags::NO_EVICT);
+            self.weigh(id);
         }
     }
 
     /// Adds a connection that no poller knows and nobody can find: commands run in its name.
-    pub fn set_apart(&mut self, conn: Box<Conn>) {
+    pub fn set_apart(&mut self, mut conn: Box<Conn>) {
+        conn.session.flags.set(SessionFlags::NO_EVICT);
+        self.weights.enter(&mut conn);
         debug_assert!(self.orphan.is_none(), "there is one such connection");
         self.orphan = Some(conn);
     }
@@ -87,6 +103,7 @@ impl Clients {
     pub fn remove(&mut self, id: ConnId) -> Option<Box<Conn>> {
         if let Some(conn) = self.orphan.take_if(|conn| conn.id == id) {
             self.by_client_id.remove(&conn.session.client_id);
+            self.weights.leave(&conn);
             return Some(conn);
         }
         let row = self.rows.get_mut(id.index())?;
@@ -95,6 +112,7 @@ impl Clients {
         }
         let conn = row.take()?;
         self.by_client_id.remove(&conn.session.client_id);
+        self.weights.leave(&conn);
         Some(conn)
     }
 
@@ -181,6 +199,7 @@ impl Clients {
         if let Some(conn) = self.get_mut(id) {
             conn.session.flags.set(flag);
             self.doomed.push(id);
+            self.weigh(id);
         }
     }
 
@@ -196,7 +215,9 @@ impl Clients {
         let over = SessionFlags(SessionFlags::WAITING.0 | SessionFlags::UNBLOCKED.0);
         conn.session.flags.clear(over);
         conn.session.last_active = now;
+        conn.session.waiting_bytes = 0;
         self.blocked -= 1;
+        self.weigh(id);
         self.condemn_finished(id);
     }
 

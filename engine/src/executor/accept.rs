@@ -75,6 +75,7 @@ impl Engine {
         if let Some(conn) = self.clients.get_mut(id) {
             conn.unsent = unsent;
         }
+        self.clients.weigh(id);
         self.check_output_limit(now.monotonic, id);
     }
 
@@ -85,6 +86,7 @@ impl Engine {
             conn.session.last_active = now.monotonic;
             conn.over_soft_limit_since = None;
         }
+        self.clients.weigh(id);
     }
 
     /// A connection is gone: everything that names it is told.
@@ -267,6 +269,7 @@ pub(super) fn drop_subscriptions(clients: &mut Clients, pubsub: &mut Pubsub, id:
     };
     conn.session.flags.clear(SessionFlags::PUBSUB);
     pubsub.subscribers -= 1;
+    clients.weigh(id);
     let sets = [
         (Topic::Channel, subs.channels),
         (Topic::Pattern, subs.patterns),

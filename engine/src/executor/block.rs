@@ -280,6 +280,8 @@ impl Runner<'_> {
             command,
             args: OwnedArgs::copy_of(args),
         };
+        self.ctx.session().waiting_bytes = waiting.args.memory();
+        self.ctx.clients.weigh(self.ctx.conn);
         self.blocked.add(self.ctx.conn, waiting, self.ctx.keyspace);
     }
 

@@ -364,6 +364,7 @@ impl Runner<'_> {
         session.multi = None;
         session.flags.clear(SessionFlags::MULTI);
         unwatch_all(&mut self.ctx);
+        self.ctx.clients.weigh(self.ctx.conn);
         let text = error.to_string();
         let reason = text.strip_prefix("ERR ").unwrap_or(&text);
         let text = format!("EXECABORT Transaction discarded because of: {reason}");

@@ -78,7 +78,10 @@ impl Runner<'_> {
                 self.pushes.append_copy(message);
             } else if let Some(conn) = self.ctx.clients.output_of(*subscriber) {
                 let message = encoded.in_protocol(conn.session.protocol, words);
+                let before = conn.output.capacity();
                 conn.output.append_copy(message);
+                let now = conn.output.capacity();
+                self.ctx.clients.note_replies(before, now);
             }
         }
     }
@@ -144,7 +147,10 @@ impl Runner<'_> {
             if monitor == self.ctx.conn {
                 self.pushes.tail().extend_from_slice(line.as_bytes());
             } else if let Some(conn) = self.ctx.clients.output_of(monitor) {
+                let before = conn.output.capacity();
                 conn.output.tail().extend_from_slice(line.as_bytes());
+                let now = conn.output.capacity();
+                self.ctx.clients.note_replies(before, now);
             }
         }
     }

@@ -15,6 +15,7 @@ mod effects;
 pub mod embed;
 mod expiry;
 mod load;
+mod memory;
 mod migrate;
 mod multi;
 mod outward;
@@ -125,6 +126,8 @@ pub struct Engine {
     shutdown: turn::Shutdown,
     /// A signal's wish that waits for the end of a script.
     end_later: Option<ShutdownOptions>,
+    /// The log says already that clients take more than they may and none can be closed.
+    is_told_of_limit: bool,
     /// Connections that the present poller can hold.
     connections_max: usize,
 }
@@ -196,6 +199,7 @@ impl Engine {
             active: cron::Activity::default(),
             shutdown: turn::Shutdown::Running,
             end_later: None,
+            is_told_of_limit: false,
             connections_max: usize::MAX,
         })
     }

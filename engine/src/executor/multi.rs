@@ -26,7 +26,9 @@ impl Runner<'_> {
                 args: OwnedArgs::copy_of(args),
             });
             multi.writes |= writes;
+            self.ctx.clients.weigh(self.ctx.conn);
         }
+        let session = self.ctx.session();
         let silent = SessionFlags(SessionFlags::REPLY_OFF.0 | SessionFlags::REPLY_SKIP_NEXT.0);
         if session.flags.has(silent) {
             session.flags.clear(SessionFlags::REPLY_SKIP_NEXT);
@@ -69,6 +71,7 @@ impl Runner<'_> {
             self.tell_monitors(queued.command, &args);
         }
         self.ctx.session().flags.clear(SessionFlags::EXECUTING);
+        self.ctx.clients.weigh(self.ctx.conn);
         self.ctx.feed.end_unit();
     }
 }

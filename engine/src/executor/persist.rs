@@ -74,6 +74,7 @@ impl Engine {
             let ready = conn.held.release(released, has_trouble);
             let is_over = conn.held.is_empty();
             let flags = conn.session.flags;
+            self.clients.weigh(*id);
             if flags.has(SessionFlags::CLOSE_ASAP) {
                 return false;
             }
@@ -111,6 +112,7 @@ impl Engine {
             }
             let own = conn.session.last_write;
             conn.held.push(until, own, replies);
+            self.clients.weigh(id);
         }
     }
 

@@ -185,6 +185,8 @@ impl Engine {
         } = partial;
         let end = self.run_requests(now, id, &mut bytes, &mut parser, out);
         self.keep_rest(id, end, Chunk::Owned(bytes), parser, out);
+        // What was kept and has been run is gone.
+        self.clients.weigh(id);
         self.check_input_limit(id);
     }
 
@@ -202,6 +204,7 @@ impl Engine {
         stats.recent_max_input = stats.recent_max_input.max(partial.bytes.len());
         if let Some(conn) = self.clients.get_mut(id) {
             conn.input.partial = Some(partial);
+            self.clients.weigh(id);
         }
     }
 
@@ -496,8 +499,17 @@ impl Engine {
             .get_mut(id)
             .map(|conn| std::mem::take(&mut conn.output));
         match own {
-            Some(output) if !output.is_empty() => output,
-            _ => self.spare.pop().unwrap_or_default(),
+            Some(output) if !output.is_empty() => {
+                self.clients.note_replies(output.capacity(), 0);
+                output
+            }
+            _ => match self.spare.pop() {
+                Some(output) => {
+                    self.clients.note_spare_used(output.capacity());
+                    output
+                }
+                None => ReplyBuf::new(),
+            },
         }
     }
 
@@ -509,8 +521,11 @@ impl Engine {
         }
         if let Some(conn) = self.clients.output_of(id) {
             // Something may have been written behind the running command's back.
+            let before = conn.output.capacity();
             output.append(&mut conn.output);
+            let now = output.capacity();
             conn.output = output;
+            self.clients.note_replies(before, now);
         }
     }
 }

@@ -99,6 +99,7 @@ impl Engine {
         if self.suspended.is_some() {
             self.serve_script(now, out);
             self.log_turn(now);
+            self.limit_clients();
             self.close_doomed(out);
             return;
         }
@@ -131,6 +132,7 @@ impl Engine {
             self.lend(now, NOBODY, &mut unused).switch_late();
         }
         self.log_turn(now);
+        self.limit_clients();
         if !self.clients.doomed.is_empty() {
             self.close_doomed(out);
         }
@@ -179,6 +181,7 @@ impl Engine {
             self.send_replies(id, output, send);
         }
         self.clients.with_replies = ids;
+        self.clients.forget_replies();
     }
 
     /// Gives replies of one connection to the poller.
@@ -197,10 +200,21 @@ impl Engine {
         self.observed.stats.bytes_out += bytes as u64;
         self.observed.stats.writes += 1;
         self.observed.stats.recent_max_output = self.observed.stats.recent_max_output.max(bytes);
+        let (was_unsent, shared) = (conn.unsent, output.spliced());
         conn.unsent = send(id, &mut output);
         if conn.unsent == 0 {
             conn.over_soft_limit_since = None;
+            if was_unsent > 0 {
+                self.clients.weigh(id);
+            }
         } else {
+            let before = if was_unsent > 0 {
+                conn.unsent_shared
+            } else {
+                0
+            };
+            conn.unsent_shared = before + shared;
+            self.clients.weigh(id);
             let now = self.cron.now();
             self.check_output_limit(now, id);
         }
@@ -211,6 +225,7 @@ impl Engine {
     pub(super) fn keep_spare(&mut self, mut output: ReplyBuf) {
         if self.spare.len() < SPARES_MAX {
             output.clear(SPARE_BYTES_MAX);
+            self.clients.note_spare(output.capacity());
             self.spare.push(output);
         }
     }
@@ -227,6 +242,7 @@ impl Engine {
             || self.suspended.is_some()
             || self.outward.has_work()
             || self.expiry.has_work()
+            || self.is_over_client_limit()
             || self.loading.is_some();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);
         let log = self.persist.progress().due.unwrap_or(super::NEVER);

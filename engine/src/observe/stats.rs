@@ -87,6 +87,8 @@ pub struct ServerStats {
     pub output_limit_closes: u64,
     /// Connections closed for their input.
     pub query_limit_closes: u64,
+    /// Connections closed because all together took too much memory.
+    pub evicted_clients: u64,
     /// Failed authentications.
     pub auth_failures: u64,
     /// Turns of the loop.

@@ -46,6 +46,19 @@ impl ReplyBuf {
         self.bytes.is_empty() && self.splices.is_empty()
     }
 
+    /// Bytes of pieces that are spliced in.
+    #[must_use]
+    #[inline]
+    pub fn spliced(&self) -> usize {
+        self.spliced
+    }
+
+    /// Bytes of memory that it keeps, spliced pieces included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity() + self.splices.capacity() * size_of::<Splice>() + self.spliced
+    }
+
     /// Bytes of memory that it keeps, full or not; spliced pieces excluded (they are shared).
     #[must_use]
     pub fn capacity(&self) -> usize {

@@ -121,6 +121,8 @@ pub struct Parser {
     first: usize,
     /// Words with buffers of their own; only the last complete request or the one under way has any.
     large: Vec<Bytes>,
+    /// Bytes of these.
+    large_bytes: usize,
     /// How far the buffer has been understood.
     pos: usize,
 }
@@ -169,6 +171,13 @@ impl Parser {
         (&self.spans, &self.large)
     }
 
+    /// Bytes of memory that it keeps.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        let places = self.large.capacity() * size_of::<Bytes>();
+        self.spans.capacity() * size_of::<Span>() + places + self.large_bytes
+    }
+
     /// Whether a word of its own buffer is among the words.
     #[must_use]
     #[inline]
@@ -182,6 +191,7 @@ impl Parser {
         if self.first == self.spans.len() {
             self.spans.clear();
             self.large.clear();
+            self.large_bytes = 0;
             if self.spans.capacity() > SPANS_KEPT {
                 self.spans = Vec::new();
             }
@@ -217,6 +227,7 @@ impl Parser {
     pub fn supply(&mut self, word: Bytes) {
         self.awaiting = None;
         self.spans.push(Span::large(self.large.len()));
+        self.large_bytes += word.len();
         self.large.push(word);
         self.missing -= 1;
     }

@@ -18,7 +18,7 @@ pub mod zset;
 use crate::base::number::{Digits, parse_i64};
 use bytes::Bytes;
 pub use dovetail_memory::listpack::Item;
-use dovetail_memory::{Body, EntryRef, Ranked};
+use dovetail_memory::{Body, EntryRef, Ranked, heap_bytes};
 use list::List;
 use table::Table;
 use zset::Zset;
@@ -122,15 +122,20 @@ impl Value {
         }
     }
 
-    /// Bytes of memory behind the record, allocator overhead excluded.
+    /// Bytes of memory behind the record, in allocator classes. An edited string may have more room
+    /// than this says; see [`string::room`].
+    ///
+    /// # Cost
+    /// O(1), for a list a walk over its nodes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        match self {
-            Self::String(bytes) => bytes.len() + size_of::<Self>(),
-            Self::List(list) => list.memory() + size_of::<Self>(),
-            Self::Hash(table) | Self::Set(table) => table.memory() + size_of::<Self>(),
-            Self::Zset(zset) => zset.memory() + size_of::<Self>(),
-        }
+        let behind = match self {
+            Self::String(bytes) => heap_bytes(bytes.len()),
+            Self::List(list) => list.memory(),
+            Self::Hash(table) | Self::Set(table) => table.memory(),
+            Self::Zset(zset) => zset.memory(),
+        };
+        heap_bytes(size_of::<Self>()) + behind
     }
 
     /// In how many pieces its memory lies, roughly; none once it has been drained.

@@ -197,6 +197,27 @@ fn copy_with_room(bytes: &[u8], len: usize) -> BytesMut {
     copy
 }
 
+/// Bytes for which a long string in `entry` has room, its own among them; `None` when that is not
+/// known, because the string is not long, or because a reply is being sent from it.
+#[must_use]
+pub fn room(entry: &mut EntryMut<'_, Value>) -> Option<usize> {
+    let Some(Value::String(bytes)) = entry.object_mut() else {
+        return None;
+    };
+    // The room is known to the owner only, who gets the bytes for a moment.
+    match std::mem::take(bytes).try_into_mut() {
+        Ok(owned) => {
+            let room = owned.capacity();
+            *bytes = owned.freeze();
+            Some(room)
+        }
+        Err(shared) => {
+            *bytes = shared;
+            None
+        }
+    }
+}
+
 /// Bytes to allocate for an edited string of `len` bytes, so that the next edits find room.
 fn room_for(len: usize) -> usize {
     if len <= DOUBLING_BYTES_MAX {

@@ -3,7 +3,7 @@
 use super::draw::{Passing, Random};
 use crate::base::map::Set;
 use ahash::RandomState;
-use dovetail_memory::{Fields, Inserted, Shape};
+use dovetail_memory::{Fields, Inserted, Shape, heap_bytes};
 
 /// When at least one in so many is wanted, all pass by; else they are drawn one by one.
 const DRAWS_PER_PASS: usize = 4;
@@ -128,7 +128,7 @@ impl Table {
     /// Bytes of memory.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.fields.memory()
+        heap_bytes(size_of::<Self>()) + self.fields.memory()
     }
 
     /// Destroys up to `budget` fields and subtracts them from it.

@@ -18,6 +18,7 @@ use std::rc::Rc;
 use crate::chunks::CellPool;
 use crate::hash::{index, low_byte, low_u16, low_u32};
 use crate::pages::{ChunkKind, PageSource};
+use crate::steps::heap_bytes;
 
 /// The name of a record: stable until the record is removed or changes its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -204,6 +205,18 @@ impl Slab {
         match page.class {
             LARGE => page.block_bytes,
             class => cell_bytes(usize::from(class)),
+        }
+    }
+
+    /// The bytes that go for `id`: its block's, or its share of its page.
+    pub(crate) fn footprint(&self, id: EntryId) -> usize {
+        let page = &self.pages[id.page()];
+        match page.class {
+            LARGE => heap_bytes(page.block_bytes) + size_of::<Page>() + size_of::<NonNull<u8>>(),
+            class => {
+                let cells_bytes = usize::from(page.end) * UNIT;
+                TIERS[usize::from(page.tier)] * cell_bytes(usize::from(class)) / cells_bytes
+            }
         }
     }
 

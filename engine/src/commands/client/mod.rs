@@ -1,12 +1,12 @@
 //! CLIENT: connections seen, named, paused, unblocked and closed.
 
 mod filter;
-mod line;
 mod modes;
 
 use crate::base::number::parse_i64;
 use crate::base::{ConnId, Micros};
 use crate::command::ctx::Release;
+use crate::command::line;
 use crate::command::options::is;
 use crate::command::spec::Handler;
 use crate::command::{CmdError, Ctx, Flags, Group, Outcome, Spec};

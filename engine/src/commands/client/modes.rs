@@ -39,6 +39,7 @@ pub(super) fn import_source(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 pub(super) fn no_evict(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let on = switch(args.get(2))?;
     ctx.session().flags.put(SessionFlags::NO_EVICT, on);
+    ctx.clients.weigh(ctx.conn);
     ctx.reply.ok();
     Ok(())
 }
@@ -95,6 +96,7 @@ pub(super) fn setinfo(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     } else {
         session.lib_ver = value;
     }
+    ctx.clients.weigh(ctx.conn);
     ctx.reply.ok();
     Ok(())
 }
@@ -108,6 +110,7 @@ pub(super) fn setname(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         ));
     }
     ctx.session().name = Bytes::copy_from_slice(name);
+    ctx.clients.weigh(ctx.conn);
     ctx.reply.ok();
     Ok(())
 }

@@ -4,9 +4,11 @@ use super::info::{difference, ratio};
 use crate::command::ctx::ProcessFacts;
 use crate::command::options::{integer, is};
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
+use crate::conn::SessionFlags;
 use crate::keyspace::{Db, Entry};
 use crate::resp::Args;
-use dovetail_memory::Body;
+use crate::value::{Value, string};
+use dovetail_memory::{Body, heap_bytes};
 
 /// The rows.
 pub const SPECS: &[Spec] = &[Spec::new("memory", -2, super::bare)
@@ -59,7 +61,7 @@ pub const SPECS: &[Spec] = &[Spec::new("memory", -2, super::bare)
             ),
     ])];
 
-/// How memory is shared out.
+/// How memory is shared out, in bytes.
 #[derive(Debug)]
 pub(super) struct Usage {
     /// In use now.
@@ -70,40 +72,53 @@ pub(super) struct Usage {
     pub(super) peak: u64,
     /// Connections and their buffers.
     pub(super) clients: u64,
+    /// What only passes through: connections, buffers kept for them, records for the log.
+    pub(super) passing: u64,
+    /// The log's buffers, which are part of that.
+    pub(super) log: u64,
     /// The tables of all databases, records excluded.
     tables: u64,
+    /// The indexes by deadline of all databases.
+    deadlines: u64,
+    /// Scripts and the machine that runs them.
+    scripts: u64,
     keys: u64,
+    /// Room in pages that are held and in which nothing lies.
+    idle: u64,
+    /// The allocator's: allocated, active, resident, muzzy.
+    pub(super) allocator: [u64; 4],
 }
 
 impl Usage {
     /// The shares now.
     pub(super) fn of(ctx: &Ctx<'_>, facts: &ProcessFacts) -> Self {
         let stats = &ctx.observed.stats;
-        let clients: usize = ctx
-            .clients
-            .in_order()
-            .iter()
-            .map(|conn| conn.memory())
-            .sum();
-        let tables: usize = ctx
-            .keyspace
-            .iter()
-            .map(|db| db.store().table_memory())
-            .sum();
-        let keys: usize = ctx.keyspace.iter().map(Db::len).sum();
+        let sum = |of: fn(&Db) -> usize| ctx.keyspace.iter().map(of).sum::<usize>() as u64;
+        let [allocated, active, resident, muzzy] = facts.allocator;
+        // Pages are held whole; what lies in them counts as allocated.
+        let idle = sum(|db| db.store().idle_memory());
+        let allocated = allocated.saturating_sub(idle);
+        let log = ctx.persist.progress().buffered + ctx.feed.memory();
+        let scripts = ctx.scripts.machine_memory() + ctx.scripts.cache_memory();
         Self {
             used: facts.used_memory,
             startup: stats.startup_memory,
             peak: stats.peak_memory.max(facts.used_memory),
-            clients: clients as u64,
-            tables: tables as u64,
-            keys: keys as u64,
+            clients: ctx.clients.memory() as u64,
+            passing: ctx.passing_memory(),
+            log: log as u64,
+            tables: sum(|db| db.store().table_memory()),
+            deadlines: sum(|db| db.store().deadlines_memory()),
+            scripts: scripts as u64,
+            keys: sum(Db::len),
+            idle,
+            allocator: [allocated, active, resident, muzzy],
         }
     }
 
     /// Everything that is not data.
     pub(super) fn overhead(&self) -> u64 {
-        self.startup + self.clients + self.tables
+        self.startup + self.passing + self.tables + self.deadlines + self.scripts
     }
 
     /// What is left: keys and values.
@@ -120,7 +135,8 @@ impl Usage {
 fn doctor(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
     let facts = ctx.host.facts();
     let usage = Usage::of(ctx, &facts);
-    let text = diagnosis(&usage, &facts, ctx.clients.len());
+    let counts = (ctx.clients.len() as u64, ctx.scripts.len());
+    let text = diagnosis(&usage, facts.rss, counts);
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())
 }
@@ -131,39 +147,70 @@ const SMALL_BYTES: u64 = 5 << 20;
 const PEAK_RATIO: f64 = 1.5;
 /// So much more resident than used memory is worth a remark.
 const RSS_RATIO: f64 = 1.4;
+/// So much more of one of the allocator's figures than of the next smaller one is.
+const ALLOCATOR_RATIO: f64 = 1.1;
+/// Differences below this are not, whatever their ratio.
+const WASTE_BYTES: u64 = 10 << 20;
 /// So much memory per connection is worth a remark.
 const CLIENT_BYTES: u64 = 200 << 10;
+/// More scripts than this are.
+const SCRIPTS: usize = 1000;
 
-fn diagnosis(usage: &Usage, facts: &ProcessFacts, clients: usize) -> String {
+/// What is to be said about the figures; the last are the numbers of connections and of scripts.
+fn diagnosis(usage: &Usage, rss: u64, (clients, scripts): (u64, usize)) -> String {
     if usage.used < SMALL_BYTES {
         return "So little memory is in use that nothing can be said about it.\n".to_owned();
     }
-    let mut remarks = Vec::new();
-    if ratio(usage.peak, usage.used) > PEAK_RATIO {
-        remarks.push(
+    let [allocated, active, resident, _] = usage.allocator;
+    let exceeds = |large: u64, small: u64, most: f64| {
+        ratio(large, small) > most && large.saturating_sub(small) > WASTE_BYTES
+    };
+    let remarks = [
+        (
+            ratio(usage.peak, usage.used) > PEAK_RATIO,
             "Peak: much more memory was in use once than is now. What the allocator has not given \
              back is counted by the system; MEMORY PURGE may help.",
-        );
-    }
-    if ratio(facts.rss, usage.used) > RSS_RATIO && facts.rss - usage.used > SMALL_BYTES {
-        remarks.push(
+        ),
+        (
+            exceeds(rss, usage.used, RSS_RATIO),
             "Resident memory: the system counts much more than is in use, which points to \
              fragmentation, or to memory freed and kept for later.",
-        );
-    }
-    if usage.clients > CLIENT_BYTES.saturating_mul(clients as u64) {
-        remarks.push(
+        ),
+        (
+            exceeds(active, allocated, ALLOCATOR_RATIO),
+            "Allocator: much of the pages in use is free, in pieces between what is in use. They \
+             are filled first when data of the same sizes comes.",
+        ),
+        (
+            exceeds(resident, active, ALLOCATOR_RATIO),
+            "Allocator: it keeps many pages in which nothing is in use. MEMORY PURGE gives them \
+             back.",
+        ),
+        (
+            exceeds(rss, resident, ALLOCATOR_RATIO),
+            "Process: much of the resident memory is not the allocator's.",
+        ),
+        (
+            usage.clients > CLIENT_BYTES.saturating_mul(clients),
             "Clients: the connections' buffers are large. Look for clients that send or ask for \
-             much at once, or do not read their replies.",
-        );
-    }
-    if remarks.is_empty() {
-        return "The use of memory looks healthy.\n".to_owned();
-    }
-    remarks
+             much at once, or do not read their replies; maxmemory-clients limits them.",
+        ),
+        (
+            scripts > SCRIPTS,
+            "Scripts: there are very many, which looks as if their texts were generated. Give \
+             them their data as KEYS and ARGV.",
+        ),
+    ];
+    let lines: String = remarks
         .iter()
-        .map(|remark| format!("* {remark}\n"))
-        .collect()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, remark)| format!("* {remark}\n"))
+        .collect();
+    if lines.is_empty() {
+        "The use of memory looks healthy.\n".to_owned()
+    } else {
+        lines
+    }
 }
 
 /// MEMORY HELP
@@ -191,8 +238,8 @@ enum Figure {
     Bytes(u64),
     Difference(i64),
     Ratio(f64),
-    /// Table and table of deadlines of a database.
-    Tables(u64),
+    /// Table and index by deadline of a database.
+    Tables(u64, u64),
 }
 
 /// MEMORY STATS
@@ -211,13 +258,12 @@ fn stats(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
             Figure::Bytes(bytes) => reply.integer(signed(*bytes)),
             Figure::Difference(bytes) => reply.integer(*bytes),
             Figure::Ratio(ratio) => reply.double(*ratio),
-            Figure::Tables(bytes) => {
+            Figure::Tables(table, deadlines) => {
                 reply.map(2);
                 reply.bulk(b"overhead.hashtable.main");
-                reply.integer(signed(*bytes));
-                // Deadlines lie in the records; there is no table of them.
+                reply.integer(signed(*table));
                 reply.bulk(b"overhead.hashtable.expires");
-                reply.integer(0);
+                reply.integer(signed(*deadlines));
             }
         }
     }
@@ -225,7 +271,6 @@ fn stats(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 }
 
 fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, Figure)> {
-    let [allocated, active, resident, muzzy] = facts.allocator;
     let mut all: Vec<(String, Figure)> = Vec::new();
     let mut put = |name: &str, figure| all.push((name.to_owned(), figure));
     put("peak.allocated", Figure::Bytes(usage.peak));
@@ -235,10 +280,12 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
     put("clients.slaves", Figure::Bytes(0));
     put("clients.normal", Figure::Bytes(usage.clients));
     put("cluster.links", Figure::Bytes(0));
-    put("aof.buffer", Figure::Bytes(0));
+    put("aof.buffer", Figure::Bytes(usage.log));
     let scripts = ctx.scripts.cache_memory() as u64;
     put("lua.caches", Figure::Bytes(scripts));
     put("functions.caches", Figure::Bytes(0));
+    let machine = ctx.scripts.machine_memory() as u64;
+    put("script.VMs", Figure::Bytes(machine));
     for (index, db) in ctx
         .keyspace
         .iter()
@@ -247,9 +294,13 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
     {
         put(
             &format!("db.{index}"),
-            Figure::Tables(db.store().table_memory() as u64),
+            Figure::Tables(
+                db.store().table_memory() as u64,
+                db.store().deadlines_memory() as u64,
+            ),
         );
     }
+    put("pages.idle", Figure::Bytes(usage.idle));
     put("overhead.total", Figure::Bytes(usage.overhead()));
     put("keys.count", Figure::Bytes(usage.keys));
     let per_key = usage.beyond_start().checked_div(usage.keys).unwrap_or(0);
@@ -261,6 +312,12 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
         percentage(usage.dataset(), usage.beyond_start()),
     );
     put("peak.percentage", percentage(usage.used, usage.peak));
+    allocator_figures(usage, facts.rss, &mut put);
+    all
+}
+
+fn allocator_figures(usage: &Usage, rss: u64, put: &mut dyn FnMut(&str, Figure)) {
+    let [allocated, active, resident, muzzy] = usage.allocator;
     put("allocator.allocated", Figure::Bytes(allocated));
     put("allocator.active", Figure::Bytes(active));
     put("allocator.resident", Figure::Bytes(resident));
@@ -281,26 +338,22 @@ fn figures(ctx: &Ctx<'_>, usage: &Usage, facts: &ProcessFacts) -> Vec<(String, F
         "allocator-rss.bytes",
         Figure::Difference(difference(resident, active)),
     );
-    put(
-        "rss-overhead.ratio",
-        Figure::Ratio(ratio(facts.rss, resident)),
-    );
+    put("rss-overhead.ratio", Figure::Ratio(ratio(rss, resident)));
     put(
         "rss-overhead.bytes",
-        Figure::Difference(difference(facts.rss, resident)),
+        Figure::Difference(difference(rss, resident)),
     );
-    put("fragmentation", Figure::Ratio(ratio(facts.rss, usage.used)));
+    put("fragmentation", Figure::Ratio(ratio(rss, usage.used)));
     put(
         "fragmentation.bytes",
-        Figure::Difference(difference(facts.rss, usage.used)),
+        Figure::Difference(difference(rss, usage.used)),
     );
-    all
 }
 
 /// MEMORY USAGE key [SAMPLES count]
 ///
-/// Replies: integer, or null when absent. The number of samples matters only to types that are
-/// estimated.
+/// Replies: integer, or null when absent. Nothing is estimated, so the number of samples does not
+/// matter.
 fn usage(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let mut index = 3;
     while let Some(word) = args.try_get(index) {
@@ -311,24 +364,58 @@ fn usage(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         index += 2;
     }
     let key = ctx.key(args.get(2));
-    let db = ctx.keyspace.peek_db(ctx.db);
-    match db.peek(&key).map(|entry| bytes_of(db, entry)) {
-        Some(bytes) => ctx.reply.count(bytes),
-        None => ctx.reply.null(),
-    }
+    let found = ctx.keyspace.peek_db(ctx.db).peek(&key);
+    let Some(entry) = found else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    let bytes = bytes_of(ctx.keyspace.peek_db(ctx.db), entry);
+    let spare = match entry.body() {
+        Body::Object(Value::String(text)) => {
+            let len = text.len();
+            room_beyond(ctx, args.get(2), len)
+        }
+        _ => 0,
+    };
+    ctx.reply.count(bytes + spare);
     Ok(())
 }
 
-/// What a key takes of a table that has just grown; the first keys of a database do not take all of
-/// its first segment.
-const TABLE_SHARE_BYTES_MAX: usize = 24;
+/// What a key takes at most of a table, or of an index by deadline, that has just grown; the first
+/// keys of a database do not take all of what is made for many.
+const SHARE_BYTES_MAX: usize = 24;
 
-/// Bytes that a key takes: its record, its value behind the record, its share of the table.
+/// Bytes that a key takes: its record, its value behind the record, its shares of the table and the
+/// index by deadline.
 fn bytes_of(db: &Db, entry: Entry<'_>) -> usize {
     let behind = match entry.body() {
         Body::Object(value) => value.memory(),
         Body::Int(_) | Body::Bytes(_) => 0,
     };
-    let share = db.store().table_memory() / db.len().max(1);
-    entry.record_bytes() + behind + share.min(TABLE_SHARE_BYTES_MAX)
+    let store = db.store();
+    let share = |bytes: usize, keys: usize| (bytes / keys.max(1)).min(SHARE_BYTES_MAX);
+    let deadline = match entry.deadline() {
+        Some(_) => share(store.deadlines_memory(), store.with_deadline()),
+        None => 0,
+    };
+    entry.footprint() + behind + share(store.table_memory(), db.len()) + deadline
 }
+
+/// Bytes that a long string of `len` bytes takes beyond those: edited ones have room to grow.
+fn room_beyond(ctx: &mut Ctx<'_>, word: &[u8], len: usize) -> usize {
+    let conn = ctx.clients.get(ctx.conn);
+    let touching = conn.is_none_or(|conn| !conn.session.flags.has(SessionFlags::NO_TOUCH));
+    // To look is no use of the key.
+    ctx.keyspace.set_touching(false);
+    let key = ctx.key(word);
+    let mut entry = ctx.keyspace.db(ctx.db).edit(&key);
+    let room = entry.as_mut().and_then(string::room);
+    ctx.keyspace.set_touching(touching);
+    match room {
+        Some(room) if room != len => heap_bytes(room) - heap_bytes(len) + heap_bytes(HEAD_BYTES),
+        _ => 0,
+    }
+}
+
+/// Bytes beside a string that does not fill its block.
+const HEAD_BYTES: usize = 24;

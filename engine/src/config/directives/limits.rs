@@ -37,7 +37,7 @@ group! {
         /// Memory that all clients together may use for their buffers, in bytes or in percent of
         /// maxmemory; the greediest are closed first. 0 is no limit.
         maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0),
-        "maxmemory-clients", Kind::MemoryOrPercent, Mutable, Later;
+        "maxmemory-clients", Kind::MemoryOrPercent, Mutable, Live;
 
         /// How many keys may be remembered for client-side caching; 0 is no limit.
         tracking_table_max_keys: u64 = 1_000_000,

@@ -11,8 +11,8 @@ pub use restore::ListParts;
 use super::node::Node;
 use super::{End, Limits};
 use crate::value::item_of;
-use dovetail_memory::Splice;
 use dovetail_memory::listpack::{self, EMPTY, Encoded, Item, Listpack};
+use dovetail_memory::{Splice, heap_bytes};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -58,7 +58,8 @@ impl List {
     #[must_use]
     pub fn memory(&self) -> usize {
         let nodes: usize = self.nodes.iter().map(Node::memory).sum();
-        size_of::<Self>() + self.nodes.capacity() * size_of::<Node>() + nodes
+        let places = heap_bytes(self.nodes.capacity() * size_of::<Node>());
+        heap_bytes(size_of::<Self>()) + places + nodes
     }
 
     /// The listpack that holds all its elements, if it is one small enough to be worth leaving

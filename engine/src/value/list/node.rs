@@ -4,8 +4,8 @@
 use super::Limits;
 use crate::base::lzf;
 use bytes::Bytes;
-use dovetail_memory::Splice;
 use dovetail_memory::listpack::{self, EMPTY, FILE_EXTRA_BYTES, Item, Listpack};
+use dovetail_memory::{Splice, heap_bytes};
 use std::borrow::Cow;
 
 /// Listpacks shorter than this are not compressed.
@@ -80,9 +80,9 @@ impl Node {
     /// Bytes of memory behind the node.
     pub(super) fn memory(&self) -> usize {
         match &self.data {
-            Data::Packed(gapped) => gapped.bytes.capacity(),
-            Data::Plain(element) => element.len(),
-            Data::Squeezed { bytes, .. } => bytes.len(),
+            Data::Packed(gapped) => heap_bytes(gapped.bytes.capacity()),
+            Data::Plain(element) => heap_bytes(element.len()),
+            Data::Squeezed { bytes, .. } => heap_bytes(bytes.len()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Large sorted sets: ranked members, with the hasher that their places depend on.
 
 use ahash::RandomState;
-use dovetail_memory::Ranked;
+use dovetail_memory::{Ranked, heap_bytes};
 use std::ops::Range;
 
 /// A sorted set too large for its key's record.
@@ -116,7 +116,7 @@ impl Zset {
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.ranked.memory() + size_of::<Self>()
+        self.ranked.memory() + heap_bytes(size_of::<Self>())
     }
 
     /// Removes up to `budget` members, and subtracts them from it: for destroying a large sorted

@@ -8,7 +8,7 @@ pub(super) fn memory(view: &View<'_, '_>, out: &mut Fields) {
     let usage = Usage::of(view.ctx, &view.facts);
     used(view, &usage, out);
     scripts(view, out);
-    allocator(view, out);
+    allocator(view, &usage, out);
     buffers(view, &usage, out);
 }
 
@@ -60,9 +60,9 @@ fn scripts(view: &View<'_, '_>, out: &mut Fields) {
     out.put("used_memory_scripts_human", human(cache));
 }
 
-fn allocator(view: &View<'_, '_>, out: &mut Fields) {
+fn allocator(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
     let (facts, memory) = (&view.facts, &view.ctx.config.memory);
-    let [allocated, active, resident, muzzy] = facts.allocator;
+    let [allocated, active, resident, muzzy] = usage.allocator;
     let two = |value: f64| format!("{value:.2}");
     out.put("maxmemory", memory.maxmemory);
     out.put("maxmemory_human", human(memory.maxmemory));
@@ -89,13 +89,13 @@ fn allocator(view: &View<'_, '_>, out: &mut Fields) {
 
 fn buffers(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
     let keyspace = &view.ctx.keyspace;
-    out.put("mem_not_counted_for_evict", 0);
+    out.put("mem_not_counted_for_evict", usage.passing);
     out.put("mem_replication_backlog", 0);
     out.put("mem_total_replication_buffers", 0);
     out.put("mem_clients_slaves", 0);
     out.put("mem_clients_normal", usage.clients);
     out.put("mem_cluster_links", 0);
-    out.put("mem_aof_buffer", view.ctx.persist.progress().buffered);
+    out.put("mem_aof_buffer", usage.log);
     out.put("mem_allocator", &view.ctx.identity.allocator);
     out.put("mem_overhead_db_hashtable_rehashing", 0);
     out.put("active_defrag_running", 0);

@@ -55,7 +55,7 @@ fn keys(view: &View<'_, '_>, out: &mut Fields) {
     out.put("expire_backlog", backlog.keys);
     out.put("expire_oldest_overdue_ms", backlog.overdue_ms);
     out.put("evicted_keys", keyspace.evicted);
-    out.put("evicted_clients", 0);
+    out.put("evicted_clients", ctx.observed.stats.evicted_clients);
     out.put("evicted_scripts", view.ctx.scripts.evicted);
     out.put("total_eviction_exceeded_time", 0);
     out.put("current_eviction_exceeded_time", 0);

@@ -1,13 +1,21 @@
 //! One connection in one line, as CLIENT LIST and CLIENT INFO show it.
 
+use super::CommandTable;
 use crate::base::Now;
-use crate::command::CommandTable;
 use crate::conn::{Conn, SessionFlags};
 use crate::resp::Protocol;
 use std::fmt::Write;
 
+/// The line.
+#[must_use]
+pub fn line(conn: &Conn, commands: &CommandTable, now: Now) -> String {
+    let mut line = String::new();
+    write(&mut line, conn, commands, now);
+    line
+}
+
 /// Appends the line, without a line end.
-pub(super) fn write(out: &mut String, conn: &Conn, commands: &CommandTable, now: Now) {
+pub fn write(out: &mut String, conn: &Conn, commands: &CommandTable, now: Now) {
     // Writing to a string cannot fail.
     let _ = write_identity(out, conn, now).and_then(|()| write_buffers(out, conn)).and_then(|()| {
         let session = &conn.session;
@@ -69,14 +77,15 @@ fn write_buffers(out: &mut String, conn: &Conn) -> std::fmt::Result {
         .map_or(0, |multi| multi.memory());
     write!(
         out,
-        " qbuf={held} qbuf-free={} argv-mem=0 multi-mem={multi_memory} rbs={} rbp={} obl={} oll={} \
+        " qbuf={held} qbuf-free={} argv-mem={} multi-mem={multi_memory} rbs={} rbp={} obl={} oll={} \
          omem={} tot-mem={}",
-        conn.input.memory().saturating_sub(held),
+        conn.input.room(),
+        conn.input.words_memory() + conn.session.waiting_bytes,
         conn.output.capacity(),
         conn.output.capacity(),
         conn.output.len(),
-        usize::from(conn.unsent > 0),
-        conn.unsent,
+        usize::from(conn.unsent > 0) + conn.held.len(),
+        conn.unsent + conn.held.bytes(),
         conn.memory(),
     )
 }
