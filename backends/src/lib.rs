@@ -12,6 +12,7 @@
 
 pub mod child;
 pub mod disk;
+pub mod eviction;
 pub mod persistence;
 pub mod poller;
 #[expect(

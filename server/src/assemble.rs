@@ -7,6 +7,7 @@ use crate::supervisor::Supervisor;
 use anyhow::{Result, anyhow};
 use dovetail_backends::child::Child;
 use dovetail_backends::disk::SystemDisk;
+use dovetail_backends::eviction::POLICIES;
 use dovetail_backends::persistence::MEMBERS;
 use dovetail_backends::poller::choose::Chosen;
 use dovetail_backends::poller::{POLLERS, Sockets, choose, run_machine};
@@ -97,6 +98,7 @@ impl Assembly {
             identity,
             disk: Rc::new(RefCell::new(disk)),
             persistence: MEMBERS,
+            policies: POLICIES,
             stopwatch: clock::stopwatch,
         };
         let engine = Engine::new(parts).map_err(|reason| anyhow!(reason))?;

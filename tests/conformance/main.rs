@@ -1,11 +1,12 @@
-//! Do all members of a seam keep its contract? A suite each for pollers, disks and persistence, over
-//! every member and the simulated one.
+//! Do all members of a seam keep its contract? A suite each for pollers, disks, persistence and eviction,
+//! over every member and the simulated ones.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
 mod disk;
+mod eviction;
 mod isolated;
 mod persistence;
 mod rig;

@@ -15,22 +15,11 @@ fn info(client: &mut Client, section: &str, name: &str) -> Result<i64> {
     Ok(value.trim().parse()?)
 }
 
-/// A number of MEMORY STATS.
-fn stat(client: &mut Client, name: &str) -> Result<i64> {
-    let stats = client.say("MEMORY STATS")?.items().context("a list")?;
-    let at = stats
-        .iter()
-        .position(|known| known.text() == name)
-        .with_context(|| format!("{name} in MEMORY STATS"))?;
-    stats[at + 1].integer().context("a number")
-}
-
-/// Bytes in use for data: room that stands ready for the next keys and what connections take are
-/// not in it.
+/// Bytes in use for data: what connections take is not in it.
 fn data_bytes(client: &mut Client) -> Result<i64> {
     let used = info(client, "memory", "used_memory")?;
     let passing = info(client, "memory", "mem_not_counted_for_evict")?;
-    Ok(used - passing - stat(client, "pages.idle")?)
+    Ok(used - passing)
 }
 
 /// The fields of a connection's line in CLIENT LIST, if it is there.

@@ -5,6 +5,7 @@
 
 mod checking;
 mod crowd;
+mod evicting;
 mod files;
 mod leaving;
 mod listening;

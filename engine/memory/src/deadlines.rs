@@ -14,6 +14,7 @@
 use std::ptr::NonNull;
 
 use crate::entry::EntryRef;
+use crate::marking::Newcomers;
 use crate::prefetch;
 use crate::record::{DEADLINE_MARK, RecordMut};
 use crate::runs::{Locator, Runs};
@@ -131,7 +132,10 @@ impl<T> Store<T> {
                 return Some(new | word & DEADLINE_MARK);
             }
             (old, Some(new)) => {
-                deadlines.count += usize::from(old.is_none());
+                if old.is_none() {
+                    deadlines.count += 1;
+                    self.marking.note_newcomer(Newcomers::WithDeadline, locator);
+                }
                 deadlines.runs.insert(new, locator);
                 deadlines.word(new)
             }
@@ -238,7 +242,7 @@ impl<T> Store<T> {
     }
 
     /// Removes the entry at `place`, which was just found there, after showing it to `seen`.
-    fn remove_at(
+    pub(crate) fn remove_at(
         &mut self,
         segment: NonNull<Segment>,
         place: Place,

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::hash::Probe;
+use crate::marking::Heat;
+use crate::prefetch::line;
 use crate::record::{Body, Kind, NewBody, Plan, Record, RecordMut};
 use crate::segment::{Place, Segment};
 use crate::slab::{EntryId, Room, Slab};
@@ -16,6 +18,7 @@ pub struct EntryRef<'a, T> {
     record: Record<'a>,
     id: EntryId,
     heat: &'a Cell<u16>,
+    mark: Option<&'a Cell<u16>>,
     slab: &'a Slab,
     object: PhantomData<&'a T>,
 }
@@ -33,13 +36,14 @@ impl<'a, T> EntryRef<'a, T> {
     pub(crate) fn new(
         record: Record<'a>,
         id: EntryId,
-        heat: &'a Cell<u16>,
+        (heat, mark): (&'a Cell<u16>, Option<&'a Cell<u16>>),
         slab: &'a Slab,
     ) -> Self {
         Self {
             record,
             id,
             heat,
+            mark,
             slab,
             object: PhantomData,
         }
@@ -84,10 +88,32 @@ impl<'a, T> EntryRef<'a, T> {
         }
     }
 
+    /// The mark; 0 for a new entry, or while there are no marks.
+    #[inline]
+    pub fn mark(&self) -> u16 {
+        self.mark.map_or(0, Cell::get)
+    }
+
+    /// Sets the mark, if there are marks; writes only if it differs.
+    #[inline]
+    pub fn set_mark(&self, mark: u16) {
+        if let Some(own) = self.mark
+            && own.get() != mark
+        {
+            own.set(mark);
+        }
+    }
+
     /// The record's name.
     #[inline]
     pub fn id(&self) -> EntryId {
         self.id
+    }
+
+    /// Tells the processor that the record will be read soon.
+    #[inline]
+    pub fn prefetch(&self) {
+        line(self.record.as_ptr());
     }
 
     /// Bytes that the record occupies: those of its size class or of its own block.
@@ -125,7 +151,7 @@ pub struct VacantEntry<'a, T> {
     store: &'a mut Store<T>,
     probe: Probe,
     key: &'a [u8],
-    heat: u16,
+    heat: Heat,
 }
 
 impl<'a, T> VacantEntry<'a, T> {
@@ -135,14 +161,14 @@ impl<'a, T> VacantEntry<'a, T> {
             store,
             probe,
             key,
-            heat: 0,
+            heat: Heat::default(),
         }
     }
 
     /// The same place, for an entry that shall begin with this heat.
     #[inline]
     #[must_use]
-    pub fn heated(self, heat: u16) -> Self {
+    pub fn heated(self, heat: Heat) -> Self {
         Self { heat, ..self }
     }
 
@@ -152,7 +178,10 @@ impl<'a, T> VacantEntry<'a, T> {
         let (segment, place) = self.store.insert(self.probe, self.key, tag, body, deadline);
         // SAFETY: the store just placed the item there.
         let entry = unsafe { EntryMut::new(self.store, segment, place) };
-        entry.touch(self.heat);
+        entry.touch(self.heat.clock);
+        if entry.store.marking.is_on() {
+            entry.as_ref().set_mark(self.heat.mark);
+        }
         entry
     }
 }

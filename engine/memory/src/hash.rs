@@ -51,6 +51,13 @@ impl Probe {
         Self(u64::from(prefix) << (64 - PREFIX_BITS))
     }
 
+    /// The probe of some key with this locator.
+    #[inline]
+    pub(crate) fn of_locator(locator: Locator) -> Self {
+        let low = ((locator.home() as u64) << 16).div_ceil(HOME_BUCKETS as u64);
+        Self(u64::from(locator.prefix()) << (64 - PREFIX_BITS) | low)
+    }
+
     #[inline]
     pub(crate) fn bits(self) -> u64 {
         self.0

@@ -28,8 +28,9 @@
 //!   reserve(&mut self, keys), drain(&mut self, budget: &mut u32, discard)
 //!   stats(&self) -> StoreStats, memory(&self) -> usize, idle_memory(&self) -> usize, check(&self)
 //! Lookup<T>       Occupied(EntryMut<T>) | Vacant(VacantEntry<T>)
-//! VacantEntry<T>  heated(self, heat) -> Self, insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
-//! EntryRef<T>     (Copy) key, tag, body, deadline, heat, touch(tick), id, record_bytes, footprint
+//! VacantEntry<T>  heated(self, Heat) -> Self, insert(self, tag, NewBody<T>, deadline) -> EntryMut<T>
+//! EntryRef<T>     (Copy) key, tag, body, deadline, heat, touch(tick), mark, set_mark, id,
+//!                 record_bytes, footprint
 //! EntryMut<T>     key, tag, body, deadline, heat, touch, id, record_bytes, as_ref,
 //!                 set(tag, NewBody), replace(tag, NewBody) -> Option<Box<T>>, set_tag,
 //!                 set_deadline(Option<u64>), object_mut() -> Option<&mut T>,
@@ -81,6 +82,7 @@ pub mod intset;
 mod linear;
 pub mod listpack;
 mod longs;
+mod marking;
 mod names;
 mod order;
 mod pages;
@@ -101,6 +103,7 @@ mod tests;
 pub use deadlines::{Draw, Due};
 pub use entry::{EntryMut, EntryRef, Lookup, VacantEntry};
 pub use fields::{Fields, Inserted, Rehash, Shape};
+pub use marking::{Among, Heat, Newcomers};
 pub use pages::{ChunkKind, HeapPages, PageSource};
 pub use ranked::Ranked;
 pub use record::{Body, NewBody};

@@ -25,7 +25,7 @@ impl<T> Store<T> {
         self.slab.each(&mut |id, at| {
             // SAFETY: the slab shows live records, and the store is borrowed.
             let record = unsafe { Record::new(at) };
-            visit(EntryRef::new(record, id, &heat, &self.slab))
+            visit(EntryRef::new(record, id, (&heat, None), &self.slab))
         })
     }
 
@@ -49,11 +49,13 @@ impl<T> Store<T> {
         old.directory.clear();
         // SAFETY: the directory named all segments and is empty.
         unsafe { old.table.clear() }
+        // SAFETY: the segments named all marks and are gone.
+        unsafe { old.marking.clear() }
         let (heat, slab) = (Cell::new(0), &old.slab);
         let mut show = |id, at| {
             // SAFETY: the slab shows live records, which nothing else refers to.
             let record = unsafe { Record::new(at) };
-            visit(EntryRef::new(record, id, &heat, slab))
+            visit(EntryRef::new(record, id, (&heat, None), slab))
         };
         // SAFETY: what is shown cannot be kept beyond the call, and the segments held all handles.
         let result = unsafe { slab.each_giving_up(&*source, &mut show) };

@@ -8,7 +8,9 @@
 
 use crate::entry::EntryRef;
 use crate::hash::{HOME_BUCKETS, PREFIX_BITS, PREFIX_END, Probe, index, low_u32};
-use crate::segment::{BUCKET_SLOTS, BUCKETS, Place, SLOTS};
+use crate::prefetch::line;
+use crate::runs::Locator;
+use crate::segment::{BUCKET_SLOTS, BUCKETS, Place, SLOTS, Segment};
 use crate::store::Store;
 
 const DEPTH_SHIFT: u32 = 6;
@@ -66,6 +68,60 @@ impl<T> Store<T> {
     /// A segment is drawn by its share of the keys, then a slot of it until one is full. Only an
     /// empty store gives `None`.
     pub fn sample(&self, random: u64) -> Option<EntryRef<'_, T>> {
+        let segment = self.draw_segment(random)?;
+        let mut position = 0;
+        for draw in 1..=DRAWS {
+            position = drawn_position(random, draw);
+            if !segment.slot(Place::at(position)).is_empty() {
+                return Some(self.entry_ref(segment, Place::at(position)));
+            }
+        }
+        let full = places_from(position).find(|&place| !segment.slot(place).is_empty());
+        full.map(|place| self.entry_ref(segment, place))
+    }
+
+    /// Shows up to `count` entries that lie side by side from a place on that `random` draws: where a
+    /// key lies is chance, so they are as good as drawn one by one, and what is beside the table of
+    /// them shares a few lines. No record is read. An empty store shows none.
+    pub fn sample_run(
+        &self,
+        random: u64,
+        count: usize,
+        visit: &mut dyn FnMut(Locator, EntryRef<'_, T>),
+    ) {
+        let Some(segment) = self.draw_segment(random) else {
+            return;
+        };
+        let places = places_from(drawn_position(random, 1));
+        let full = places.filter(|&place| !segment.slot(place).is_empty());
+        for place in full.take(count) {
+            visit(segment.locator(place), self.entry_ref(segment, place));
+        }
+    }
+
+    /// First stage for a [`Self::sample_run`] to come: asks for buckets and heats.
+    pub fn prefetch_run(&self, random: u64) {
+        if let Some((segment, _)) = self.directory.at(Probe::new(random).prefix()) {
+            segment.prefetch_around(Place::at(drawn_position(random, 1)));
+        }
+    }
+
+    /// Second stage, when the first has had time: asks for the marks.
+    pub fn prefetch_run_marks(&self, random: u64) {
+        if let Some((segment, _)) = self.directory.at(Probe::new(random).prefix())
+            && let Some(marks) = segment.marks()
+        {
+            line(
+                marks
+                    .get(Place::at(drawn_position(random, 1)))
+                    .as_ptr()
+                    .cast(),
+            );
+        }
+    }
+
+    /// Draws a segment that is not empty, by its share of the keys.
+    fn draw_segment(&self, random: u64) -> Option<&Segment> {
         if self.is_empty() {
             return None;
         }
@@ -82,20 +138,19 @@ impl<T> Store<T> {
             prefix = end % PREFIX_END;
             (segment, end) = self.directory.at(prefix)?;
         }
-        let mut position = 0;
-        for draw in 1..=DRAWS {
-            let bits = mix(!random, draw);
-            position = index(((bits >> 32) * SLOTS as u64) >> 32);
-            if !segment.slot(Place::at(position)).is_empty() {
-                return Some(self.entry_ref(segment, Place::at(position)));
-            }
-        }
-        let places = (0..SLOTS).map(|i| Place::at((position + i) % SLOTS));
-        let full = places
-            .into_iter()
-            .find(|&place| !segment.slot(place).is_empty());
-        full.map(|place| self.entry_ref(segment, place))
+        Some(segment)
     }
+}
+
+/// The position in a segment that is drawn so many draws after `random`.
+fn drawn_position(random: u64, draw: u64) -> usize {
+    let bits = mix(!random, draw);
+    index(((bits >> 32) * SLOTS as u64) >> 32)
+}
+
+/// All places of a segment, from `position` on and round.
+fn places_from(position: usize) -> impl Iterator<Item = Place> {
+    (position..SLOTS).chain(0..position).map(Place::at)
 }
 
 /// The `draw`th number of the sequence that `seed` begins.

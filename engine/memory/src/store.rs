@@ -18,6 +18,7 @@ use crate::deadlines::Deadlines;
 use crate::directory::Directory;
 use crate::entry::{EntryMut, EntryRef, Lookup, VacantEntry};
 use crate::hash::{PREFIX_BITS, PREFIX_END, Probe, scale, share};
+use crate::marking::{Marking, Newcomers};
 use crate::pages::{ChunkKind, PageSource};
 use crate::record::{Kind, NewBody, Plan, Record, RecordMut};
 use crate::segment::{BUCKET_SLOTS, Place, SEGMENT_BYTES, SLOTS, Segment};
@@ -37,6 +38,7 @@ pub struct Store<T> {
     pub(crate) directory: Directory,
     pub(crate) slab: Slab,
     pub(crate) table: CellPool,
+    pub(crate) marking: Marking,
     pub(crate) len: usize,
     pub(crate) deadlines: Deadlines,
     pub(crate) objects: usize,
@@ -91,6 +93,7 @@ impl<T> Store<T> {
         Self {
             directory: Directory::new(),
             slab: Slab::new(&pages),
+            marking: Marking::new(Rc::clone(&pages)),
             table: CellPool::new(pages, ChunkKind::Table, SEGMENT_BYTES),
             len: 0,
             deadlines: Deadlines::default(),
@@ -125,20 +128,23 @@ impl<T> Store<T> {
     /// Bytes of pages and segments in use, as against held, and of the index by deadline; the blocks
     /// of large records come from the global allocator and are not in it.
     pub fn memory(&self) -> usize {
-        self.slab.page_bytes() + self.table.used_bytes() + self.deadlines.memory()
+        self.slab.page_bytes() + self.table_memory() + self.deadlines.memory()
     }
 
     /// Bytes held from the source in which nothing lies: those of freed records among them, which
     /// the next ones of their sizes take. Cost: O(1).
     pub fn idle_memory(&self) -> usize {
-        let cells = self.slab.live_bytes() - self.slab.large().1;
         let held = self.slab.chunk_bytes() + self.table.chunk_bytes();
+        if held == 0 {
+            return 0;
+        }
+        let cells = self.slab.live_bytes() - self.slab.large().1;
         held - cells - self.table.used_bytes()
     }
 
-    /// Bytes of the segments in use, which is what the table itself costs.
+    /// Bytes of the segments in use and of their marks, which is what the table itself costs.
     pub fn table_memory(&self) -> usize {
-        self.table.used_bytes()
+        self.table.used_bytes() + self.marking.memory()
     }
 
     /// Bytes of the index by deadline.
@@ -220,6 +226,8 @@ impl<T> Store<T> {
         self.requested += plan.bytes();
         self.objects += usize::from(plan.kind() == Kind::Object);
         let placed = self.place(probe, id);
+        self.marking
+            .note_newcomer(Newcomers::Inserted, probe.locator());
         if deadline.is_some() {
             self.note_deadline(probe.locator(), None, deadline);
         }
@@ -250,7 +258,11 @@ impl<T> Store<T> {
         unsafe { cell.write_bytes(0, 1) }
         // SAFETY: cells are multiples of 64 bytes from a page boundary, and all zeroes are a
         // valid segment.
-        unsafe { cell.as_ref() }.init(depth);
+        let segment = unsafe { cell.as_ref() };
+        segment.init(depth);
+        if self.marking.is_on() {
+            segment.set_marks(Some(self.marking.take()));
+        }
         cell
     }
 
@@ -309,6 +321,10 @@ impl<T> Store<T> {
             return;
         }
         self.directory.merge(probe, low, depth);
+        if let Some(marks) = buddy.set_marks(None) {
+            // SAFETY: nothing names these marks any more.
+            unsafe { self.marking.give(marks) }
+        }
         // SAFETY: the directory names the buddy no more; it came from this pool.
         unsafe { self.table.give(high.cast()) }
         self.merges += 1;
@@ -353,7 +369,12 @@ impl<T> Store<T> {
     #[inline]
     pub(crate) fn entry_ref<'a>(&'a self, segment: &'a Segment, place: Place) -> EntryRef<'a, T> {
         let id = segment.slot(place).id();
-        EntryRef::new(self.record(id), id, segment.heat(place), &self.slab)
+        let mark = if self.marking.is_on() {
+            segment.marks().map(|marks| marks.get(place))
+        } else {
+            None
+        };
+        EntryRef::new(self.record(id), id, (segment.heat(place), mark), &self.slab)
     }
 
     /// Frees the record of `id` and what it counts for; returns its object.
@@ -416,6 +437,8 @@ impl<T> Store<T> {
         self.directory.clear();
         // SAFETY: the directory named all segments and is empty.
         unsafe { self.table.clear() }
+        // SAFETY: the segments named all marks and are gone.
+        unsafe { self.marking.clear() }
         // SAFETY: the segments held all handles and are gone.
         unsafe { self.slab.clear() }
         self.deadlines = Deadlines::default();

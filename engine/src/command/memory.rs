@@ -1,5 +1,6 @@
 //! What of all memory in use is not the dataset's, because it only passes through.
 
+use super::ctx::ProcessFacts;
 use super::{Ctx, Feed};
 use crate::conn::Clients;
 use crate::persist::Persist;
@@ -19,11 +20,30 @@ impl Ctx<'_> {
         passing(self.clients, self.feed, self.persist) + self.reply.buf.capacity() as u64
     }
 
-    /// Bytes in use for the dataset, in the middle of a command or between two of a batch: what
-    /// `maxmemory` is about. Cost: a few loads.
+    /// By how many bytes the dataset is over `maxmemory`: all that is in use but what passes through
+    /// the connections of clients and the log's buffers. 0 without a limit. Cost: a few loads, and
+    /// some for each database when it is near the limit.
     #[must_use]
-    pub fn dataset_memory(&mut self) -> u64 {
-        let passing = self.passing_memory();
-        self.host.used_memory().saturating_sub(passing)
+    pub fn excess_memory(&mut self) -> u64 {
+        let limit = self.config.memory.maxmemory;
+        let held = self.host.used_memory();
+        if limit == 0 || held <= limit {
+            return 0;
+        }
+        let beyond = (held - limit).saturating_sub(self.passing_memory());
+        if beyond == 0 {
+            return 0;
+        }
+        beyond.saturating_sub(self.keyspace.idle_memory())
+    }
+
+    /// The process around it, with what is in use as against held.
+    #[must_use]
+    pub fn facts(&mut self) -> ProcessFacts {
+        let mut facts = self.host.facts();
+        facts.used_memory = facts
+            .used_memory
+            .saturating_sub(self.keyspace.idle_memory());
+        facts
     }
 }

@@ -34,6 +34,7 @@ const fn runs(name: &'static str, run: Handler, since: &'static str) -> Spec {
 /// The rows that run scripts.
 pub const SPECS: &[Spec] = &[
     runs("eval", eval, "2.6.0")
+        .flags(RUNS.and(Flags::MAY_REPLICATE))
         .keys(&[Keys::counted(2, READS_AND_WRITES).note(
             "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
         )])
@@ -45,6 +46,7 @@ pub const SPECS: &[Spec] = &[
         )])
         .doc(SYNTAX, "Runs a Lua script that may not write."),
     runs("evalsha", evalsha, "2.6.0")
+        .flags(RUNS.and(Flags::MAY_REPLICATE))
         .keys(&[Keys::counted(2, READS_AND_WRITES)])
         .doc(SHA_SYNTAX, "Runs a Lua script of the cache."),
     runs("evalsha_ro", evalsha_ro, "7.0.0")

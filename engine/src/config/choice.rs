@@ -60,6 +60,14 @@ macro_rules! choices {
     )+};
 }
 
+impl MaxmemoryPolicy {
+    /// Whether it looks at how often keys are used, and not at when they were used last.
+    #[must_use]
+    pub const fn counts_frequency(self) -> bool {
+        matches!(self, Self::AllkeysLfu | Self::VolatileLfu)
+    }
+}
+
 choices! {
     /// How the server waits for its sockets.
     PollerChoice {
@@ -197,6 +205,16 @@ choices! {
         VolatileLfu = "volatile-lfu",
         /// Any, of those with a deadline.
         VolatileRandom = "volatile-random",
+        /// Least frequently used for its age, of those with a deadline.
+        VolatileHyperbolic = "volatile-hyperbolic",
+        /// Least recently used without sampling, of those with a deadline.
+        VolatileExactLru = "volatile-exact-lru",
+        /// By a hand that spares what was used, of those with a deadline.
+        VolatileSieve = "volatile-sieve",
+        /// By three queues, of those with a deadline.
+        VolatileS3Fifo = "volatile-s3fifo",
+        /// By a window and a contest of frequencies, of those with a deadline.
+        VolatileWTinyLfu = "volatile-wtinylfu",
         /// Nearest deadline.
         VolatileTtl = "volatile-ttl",
         /// Least recently used.
@@ -205,6 +223,16 @@ choices! {
         AllkeysLfu = "allkeys-lfu",
         /// Any.
         AllkeysRandom = "allkeys-random",
+        /// Least frequently used for its age.
+        AllkeysHyperbolic = "allkeys-hyperbolic",
+        /// Least recently used without sampling.
+        AllkeysExactLru = "allkeys-exact-lru",
+        /// By a hand that spares what was used.
+        AllkeysSieve = "allkeys-sieve",
+        /// By three queues.
+        AllkeysS3Fifo = "allkeys-s3fifo",
+        /// By a window and a contest of frequencies.
+        AllkeysWTinyLfu = "allkeys-wtinylfu",
         /// None: writes are refused.
         NoEviction = "noeviction",
     }

@@ -20,6 +20,8 @@ pub struct Multi {
     pub broken: bool,
     /// Whether any queued command writes.
     pub writes: bool,
+    /// Whether any queued command may take memory for data.
+    pub takes_memory: bool,
     /// Bytes kept for the words of the queue.
     words_bytes: usize,
 }

@@ -51,6 +51,11 @@ impl Runner<'_> {
         if slow {
             return self.slow_gates(flags, command, args, out);
         }
+        if self.ctx.config.memory.maxmemory != 0
+            && let Some(error) = self.lacks_memory(command)
+        {
+            return self.refuse(command, &error);
+        }
         RequestEnd::Done(self.run(command, args, out))
     }
 
@@ -104,6 +109,9 @@ impl Runner<'_> {
         if self.must_wait_for_pause(command) {
             return self.postpone();
         }
+        if let Some(error) = self.memory_gate(flags, command) {
+            return self.refuse(command, &error);
+        }
         if flags.has(SessionFlags::MULTI) && !runs_inside_multi(&row.full_name) {
             return self.queue(command, args);
         }
@@ -151,6 +159,17 @@ impl Runner<'_> {
                     || (row.spec.name == "exec" && queued());
                 is_refused.then(|| CmdError::text(self.ctx.persist.refusal()))
             }
+        }
+    }
+
+    /// Why the limit on memory does not let this command pass, if it doesn't.
+    fn memory_gate(&mut self, flags: SessionFlags, command: CommandId) -> Option<CmdError> {
+        if self.ctx.config.memory.maxmemory == 0 || self.suspended.is_some() {
+            None
+        } else if flags.has(SessionFlags::MULTI) {
+            self.lacks_memory_in_multi(command)
+        } else {
+            self.lacks_memory(command)
         }
     }
 

@@ -108,12 +108,13 @@ impl Engine {
         if self.cron.paused {
             return;
         }
-        let used = self.host.used_memory();
+        let used = self.used_memory();
         self.observed.stats.peak_memory = self.observed.stats.peak_memory.max(used);
         self.sample_rates(now.monotonic);
         self.walk_clients(now.monotonic);
         if self.loading.is_none() {
             self.expire_cycle(now);
+            self.watch_memory(now);
             self.look_after_saves(now);
         }
     }

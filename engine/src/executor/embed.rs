@@ -77,6 +77,7 @@ impl Parts {
             identity: ProcessIdentity::default(),
             disk: Rc::new(RefCell::new(NullDisk)),
             persistence: &[],
+            policies: &[],
             stopwatch: || 0,
         }
     }

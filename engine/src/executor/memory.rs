@@ -3,7 +3,6 @@
 use super::Engine;
 use crate::base::ConnId;
 use crate::command::line::line;
-use crate::command::memory::passing;
 use crate::config::MemoryOrPercent;
 use crate::seam::host::LogLevel;
 
@@ -11,15 +10,10 @@ use crate::seam::host::LogLevel;
 const LIMIT_LEAST: u64 = 128 << 10;
 
 impl Engine {
-    /// Bytes in use for the dataset: all but what passes through the connections of clients and
-    /// the log's buffers. This is what `maxmemory` is about.
-    ///
-    /// # Cost
-    /// A few loads; nothing is walked over.
-    #[must_use]
-    pub fn dataset_memory(&mut self) -> u64 {
-        let passing = passing(&self.clients, &self.feed, &self.persist);
-        self.host.used_memory().saturating_sub(passing)
+    /// Bytes in use, as against held.
+    pub(super) fn used_memory(&mut self) -> u64 {
+        let held = self.host.used_memory();
+        held.saturating_sub(self.keyspace.idle_memory())
     }
 
     /// Bytes that all clients together may take, if that is limited.

@@ -13,6 +13,7 @@ mod cron;
 mod deliver;
 mod effects;
 pub mod embed;
+mod evict;
 mod expiry;
 mod load;
 mod memory;
@@ -40,6 +41,7 @@ use crate::persist::Persist;
 use crate::pubsub::Pubsub;
 use crate::resp::{Parser, ReplyBuf};
 use crate::script::Scripts;
+use crate::seam::eviction::PolicyEntry;
 use crate::seam::host::{Host, ProcessIdentity};
 use crate::seam::machine::{Machine, Outbox, Ticket};
 use crate::seam::persistence::{PersistenceEntry, SharedDisk};
@@ -70,6 +72,8 @@ pub struct Parts {
     pub disk: SharedDisk,
     /// How it can be; without a row that fits, it is not.
     pub persistence: &'static [PersistenceEntry],
+    /// Who can choose what goes when memory is full; without a row that fits, nothing does.
+    pub policies: &'static [PolicyEntry],
     /// Measures commands.
     pub stopwatch: Stopwatch,
 }
@@ -101,6 +105,7 @@ pub struct Engine {
     feed: Feed,
     persist: Persist,
     expiry: expiry::Expiry,
+    pressure: evict::Pressure,
     /// What is being loaded.
     loading: Option<Box<load::Loading>>,
     /// Who has asked for everything to be loaded anew.
@@ -154,6 +159,7 @@ impl Engine {
             identity,
             disk,
             persistence,
+            policies,
             stopwatch,
         } = parts;
         let mut commands = CommandTable::new(FAMILIES);
@@ -163,6 +169,8 @@ impl Engine {
         let mut rng = Rng::new(seed);
         let mut keyspace = Keyspace::new(config.limits.databases, rng.bits(), pages);
         keyspace.notify = config.observe.notify_keyspace_events;
+        keyspace.offer_policies(policies);
+        keyspace.configure_policy(&config.memory);
         let mut observed = Observed::new(commands.len());
         observed.apply(&config);
         observed.rename_history(&mut rng);
@@ -185,6 +193,7 @@ impl Engine {
             feed: Feed::default(),
             persist,
             expiry: expiry::Expiry::default(),
+            pressure: evict::Pressure::default(),
             loading: None,
             reload: None,
             holding: Vec::new(),
@@ -275,6 +284,8 @@ impl Engine {
             blocked: &mut self.blocked,
             outward: &mut self.outward,
             migrating: &mut self.migrating,
+            pressure: &mut self.pressure,
+            is_out_of_memory: false,
             shutdown: &mut self.shutdown,
             reload: &mut self.reload,
             cron_paused: &mut self.cron.paused,
@@ -293,6 +304,9 @@ struct Runner<'a> {
     blocked: &'a mut Blocked,
     outward: &'a mut outward::Outward,
     migrating: &'a mut Option<Box<migrate::Migrating>>,
+    pressure: &'a mut evict::Pressure,
+    /// There was no room, and nothing that could go, when the present request began.
+    is_out_of_memory: bool,
     shutdown: &'a mut turn::Shutdown,
     reload: &'a mut Option<(Reload, ConnId)>,
     cron_paused: &'a mut bool,

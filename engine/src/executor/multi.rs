@@ -17,6 +17,7 @@ impl Runner<'_> {
             return self.refuse(command, &error);
         }
         let writes = row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE));
+        let takes_memory = row.flags.has(Flags::DENYOOM);
         let session = self.ctx.session();
         if let Some(multi) = &mut session.multi
             && !multi.broken
@@ -26,6 +27,7 @@ impl Runner<'_> {
                 args: OwnedArgs::copy_of(args),
             });
             multi.writes |= writes;
+            multi.takes_memory |= takes_memory;
             self.ctx.clients.weigh(self.ctx.conn);
         }
         let session = self.ctx.session();

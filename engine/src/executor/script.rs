@@ -36,6 +36,8 @@ struct Running {
     /// Whether the caller was inside a transaction before.
     was_executing: bool,
     has_written: bool,
+    /// There was no room when it began, and nothing that could go.
+    is_out_of_memory: bool,
     /// The stopwatch when it began, or its present slice did, and ticks since.
     since: u64,
     ticks: u64,
@@ -106,6 +108,7 @@ impl Runner<'_> {
             db,
             was_executing,
             has_written: false,
+            is_out_of_memory: self.is_out_of_memory && self.ctx.config.memory.maxmemory != 0,
             since: begun,
             ticks: 0,
             begun,
@@ -227,6 +230,9 @@ impl Runner<'_> {
             }
             if row.flags.has(Flags::WRITE) && self.ctx.persist.gate() == Gate::ReadOnly {
                 return Err(CmdError::text(self.ctx.persist.refusal()));
+            }
+            if !running.has_written && running.is_out_of_memory && row.flags.has(Flags::DENYOOM) {
+                return Err(super::evict::REFUSAL);
             }
             running.has_written |= row.flags.has(Flags::WRITE);
         }

@@ -1,6 +1,7 @@
 //! The executor over several connections, with a poller that does what it is told.
 
 mod clients;
+mod evict;
 mod expiry;
 mod feed;
 mod framing;

@@ -118,6 +118,7 @@ impl Engine {
         }
         self.run_cron(now);
         self.expire_slice(now);
+        self.look_after_memory(now);
         if self.keyspace.pending_free() > 0 {
             self.keyspace.free_some(FREE_PER_TURN);
         }
@@ -242,6 +243,7 @@ impl Engine {
             || self.suspended.is_some()
             || self.outward.has_work()
             || self.expiry.has_work()
+            || self.has_memory_work()
             || self.is_over_client_limit()
             || self.loading.is_some();
         let pause = self.clients.pause.map_or(super::NEVER, |pause| pause.until);

@@ -1,6 +1,7 @@
 //! What all databases share: the time, the keys that waiting clients may be served from, and what
 //! is to be destroyed.
 
+use super::heat::Warmth;
 use crate::base::{DbIndex, Now};
 use crate::value::Value;
 use std::cell::{Cell, RefCell};
@@ -10,12 +11,12 @@ use std::collections::BTreeSet;
 const PIECES_AT_ONCE: usize = 64;
 
 /// Shared by all databases.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Common {
     /// Unix milliseconds.
     pub(super) now_ms: Cell<u64>,
-    /// The access clock: seconds, wrapping after 18 hours.
-    pub(super) tick: Cell<u16>,
+    /// The access clock, and what a hit does.
+    pub(super) warmth: Warmth,
     /// Changes of keys and of whole databases ever.
     pub(super) changes: Cell<u64>,
     /// Whether finds move the access clock; off for CLIENT NO-TOUCH.
@@ -31,6 +32,19 @@ pub(super) struct Common {
 }
 
 impl Common {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            now_ms: Cell::default(),
+            warmth: Warmth::new(seed),
+            touching: Cell::default(),
+            has_ready: Cell::default(),
+            ready: RefCell::default(),
+            noted: RefCell::default(),
+            discarded: RefCell::default(),
+            changes: Cell::default(),
+        }
+    }
+
     #[inline]
     pub(super) fn count_changes(&self, count: u64) {
         self.changes.set(self.changes.get() + count);
@@ -38,8 +52,7 @@ impl Common {
 
     pub(super) fn set_now(&self, now: Now) {
         self.now_ms.set(now.unix_ms());
-        self.tick
-            .set(u16::try_from(now.unix_secs() & 0xffff).unwrap_or(0));
+        self.warmth.set_now(now.monotonic.0);
     }
 
     /// Remembers that `key` has changed, for those who wait for it.

@@ -5,12 +5,15 @@
 //! Cost: a find is one lookup in the store; where keys have deadlines, a change is two.
 
 use super::common::Common;
+use super::evict::Evictor;
+use super::heat;
 use super::waiters::Waiters;
 use super::watch::Watch;
 use crate::base::{ConnId, DbIndex};
+use crate::codec::rdb::Usage;
 use crate::value::Value;
 use ahash::RandomState;
-use dovetail_memory::{Body, EntryMut, EntryRef, Lookup, NewBody, PageSource, Store};
+use dovetail_memory::{Body, EntryMut, EntryRef, Heat, Lookup, NewBody, PageSource, Store};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -79,6 +82,8 @@ pub struct Db {
     misses: Cell<u64>,
     /// Running mean of the time to live of keys with a deadline, in milliseconds.
     pub(super) ttl_mean_ms: f64,
+    /// Chooses what goes for want of memory.
+    evictor: Option<Evictor>,
 }
 
 impl Db {
@@ -103,7 +108,25 @@ impl Db {
             hits: Cell::default(),
             misses: Cell::default(),
             ttl_mean_ms: 0.0,
+            evictor: None,
         }
+    }
+
+    /// What evicting needs together.
+    pub(super) fn eviction_parts(&mut self) -> (&mut Store<Value>, Option<&mut Evictor>, &Common) {
+        (&mut self.store, self.evictor.as_mut(), &self.common)
+    }
+
+    pub(super) fn evictor(&self) -> Option<&Evictor> {
+        self.evictor.as_ref()
+    }
+
+    pub(super) fn set_evictor(&mut self, evictor: Option<Evictor>) {
+        self.evictor = evictor;
+    }
+
+    pub(super) fn hasher(&self) -> &RandomState {
+        &self.hasher
     }
 
     /// The present, in unix milliseconds.
@@ -213,7 +236,7 @@ impl Db {
     pub fn find(&self, key: &Key<'_>) -> Option<Entry<'_>> {
         let entry = self.peek(key)?;
         if self.common.touching.get() {
-            entry.touch(self.common.tick.get());
+            self.common.warmth.touch(&entry);
         }
         Some(entry)
     }
@@ -241,20 +264,30 @@ impl Db {
     pub fn touch(&self, key: &Key<'_>) -> bool {
         let entry = self.inspect(key);
         entry
-            .inspect(|entry| entry.touch(self.common.tick.get()))
+            .inspect(|entry| self.common.warmth.touch(entry))
             .is_some()
     }
 
     /// Seconds since the record was last touched.
     #[must_use]
-    pub fn idle_secs(&self, entry: Entry<'_>) -> u16 {
-        self.common.tick.get().wrapping_sub(entry.heat())
+    pub fn idle_secs(&self, entry: Entry<'_>) -> u64 {
+        heat::idle_secs(entry.heat(), self.common.warmth.now_secs())
     }
 
-    /// The access clock of a key that has not been used for so many seconds.
-    pub(super) fn tick_before(&self, secs: u64) -> u16 {
-        let secs = u16::try_from(secs).unwrap_or(u16::MAX);
-        self.common.tick.get().wrapping_sub(secs)
+    /// The counter of how often a key was used, as it stands now; means something under a policy
+    /// that counts so.
+    #[must_use]
+    pub fn frequency(&self, entry: Entry<'_>) -> u16 {
+        self.common.warmth.frequency(&entry)
+    }
+
+    /// What a key begins with that was used so.
+    pub(super) fn heat_of(&self, usage: Option<Usage>) -> Heat {
+        self.common.warmth.heat_of(usage)
+    }
+
+    pub(super) fn warm(&self, entry: Entry<'_>, usage: Usage) {
+        self.common.warmth.warm(&entry, usage);
     }
 
     /// An expired key is as good as absent, so it is removed before its place is used.
@@ -287,7 +320,7 @@ impl Db {
     /// [`Self::changed`].
     #[inline]
     pub fn edit(&mut self, key: &Key<'_>) -> Option<Edited<'_>> {
-        let (tick, now_ms) = (self.common.tick.get(), self.now_ms());
+        let now_ms = self.now_ms();
         let entry = self.store.find_mut(key.hash, key.bytes)?;
         if entry.deadline().is_some_and(|deadline| deadline <= now_ms) {
             let object = entry.remove();
@@ -301,7 +334,7 @@ impl Db {
             return None;
         }
         if self.common.touching.get() {
-            entry.touch(tick);
+            self.common.warmth.touch(&entry.as_ref());
         }
         Some(entry)
     }
@@ -310,16 +343,16 @@ impl Db {
     #[inline]
     pub fn entry<'a>(&'a mut self, key: &Key<'a>) -> Lookup<'a, Value> {
         self.clear_expired(key);
-        let (tick, touching) = (self.common.tick.get(), self.common.touching.get());
+        let warmth = &self.common.warmth;
         match self.store.entry(key.hash, key.bytes) {
             Lookup::Occupied(entry) => {
-                if touching {
-                    entry.touch(tick);
+                if self.common.touching.get() {
+                    warmth.touch(&entry.as_ref());
                 }
                 Lookup::Occupied(entry)
             }
             // Whoever makes a key uses it.
-            Lookup::Vacant(place) => Lookup::Vacant(place.heated(tick)),
+            Lookup::Vacant(place) => Lookup::Vacant(place.heated(warmth.newborn())),
         }
     }
 
@@ -350,7 +383,7 @@ impl Db {
         body: NewBody<'_, Value>,
         deadline: Deadline,
     ) -> Stored {
-        let (tick, now_ms) = (self.common.tick.get(), self.now_ms());
+        let now_ms = self.now_ms();
         let mut stored = Stored::Replaced;
         match self.store.entry(key.hash, key.bytes) {
             Lookup::Occupied(mut entry) => {
@@ -367,7 +400,7 @@ impl Db {
                     _ => entry.set_deadline(None),
                 }
                 if self.common.touching.get() || stored == Stored::Created {
-                    entry.touch(tick);
+                    self.common.warmth.touch(&entry.as_ref());
                 }
                 if stored == Stored::Created {
                     self.doom(key.bytes);
@@ -379,7 +412,8 @@ impl Db {
                 } else {
                     None
                 };
-                place.heated(tick).insert(tag, body, at);
+                let heat = self.common.warmth.newborn();
+                place.heated(heat).insert(tag, body, at);
                 stored = Stored::Created;
             }
         }
@@ -544,6 +578,7 @@ impl Db {
             }
         }
         std::mem::swap(&mut self.ttl_mean_ms, &mut other.ttl_mean_ms);
+        std::mem::swap(&mut self.evictor, &mut other.evictor);
     }
 
     /// Leaves it empty; watchers of keys that were there are told. Returns how many keys there

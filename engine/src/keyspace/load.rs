@@ -86,11 +86,7 @@ impl Keyspace {
                 continue;
             }
             let loaded = batch.take(index);
-            let idle = match loaded.usage {
-                Some(Usage::Idle(secs)) => secs,
-                _ => 0,
-            };
-            let heat = db.tick_before(idle);
+            let heat = db.heat_of(loaded.usage);
             match db.store_mut().entry(hash, loaded.key) {
                 Lookup::Vacant(place) => {
                     place
@@ -109,10 +105,11 @@ impl Keyspace {
 }
 
 impl Db {
-    /// Has a key look as if it had not been used for so many seconds; at most 18 hours are kept.
-    pub fn set_idle(&self, key: &Key<'_>, secs: u64) {
+    /// Has a key look as if it had been used so; some years ago at most. What the present policy
+    /// does not look at is left out.
+    pub fn set_usage(&self, key: &Key<'_>, usage: Usage) {
         if let Some(entry) = self.peek(key) {
-            entry.touch(self.tick_before(secs));
+            self.warm(entry, usage);
         }
     }
 }

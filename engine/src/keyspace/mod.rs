@@ -7,7 +7,9 @@ mod common;
 mod contents;
 mod db;
 pub mod events;
+pub mod evict;
 pub mod expire;
+pub mod heat;
 mod load;
 mod waiters;
 mod watch;
@@ -16,11 +18,14 @@ use common::Common;
 pub use contents::Contents;
 pub use db::{Db, Deadline, Edited, Entry, Key, Stored};
 pub use events::{EventClasses, KeyEvent};
+pub use evict::Evicted;
+use evict::Policy;
 pub use load::{Duplicate, Expired, LoadCounts};
 pub use watch::Watched;
 
 use crate::base::map::{Set, hasher};
 use crate::base::{ConnId, DbIndex, Now};
+use crate::seam::eviction::PolicyEntry;
 use crate::value::Value;
 use ahash::RandomState;
 use dovetail_memory::{PageSource, Store};
@@ -76,6 +81,18 @@ pub struct Keyspace {
     pub keeps_removed: bool,
     /// Keys that were removed by nobody's command since the executor last looked.
     removed: Vec<(DbIndex, Box<[u8]>)>,
+    /// Who chooses what goes for want of memory.
+    policy: Option<Policy>,
+    /// Whom there is to choose from.
+    policies: &'static [PolicyEntry],
+    /// Decides what policies leave to chance.
+    policy_seed: u64,
+    /// The name of the last victim; kept for its allocation.
+    victim: Vec<u8>,
+    /// Not all keys have been shown to the policy.
+    is_settling: bool,
+    /// The database and the place in it where the next look at clocks begins.
+    ageing: (usize, u32),
 }
 
 impl std::fmt::Debug for Keyspace {
@@ -91,7 +108,7 @@ impl Keyspace {
     #[must_use]
     pub fn new(count: u32, seed: u64, pages: Rc<dyn PageSource>) -> Self {
         let hasher = hasher(seed);
-        let common = Rc::new(Common::default());
+        let common = Rc::new(Common::new(seed));
         let db = |index| {
             let index = DbIndex(index);
             Db::new(index, Rc::clone(&pages), hasher.clone(), Rc::clone(&common))
@@ -112,6 +129,12 @@ impl Keyspace {
             discarded: Vec::new(),
             keeps_removed: false,
             removed: Vec::new(),
+            policy: None,
+            policies: &[],
+            policy_seed: seed.rotate_left(32),
+            victim: Vec::new(),
+            is_settling: false,
+            ageing: (0, 0),
         }
     }
 
@@ -282,6 +305,12 @@ impl Keyspace {
         self.notify(EventClasses::EXPIRED, "expired", index, key);
     }
 
+    /// Whether keys were removed by nobody's command since they were last taken.
+    #[must_use]
+    pub fn has_removed(&self) -> bool {
+        !self.removed.is_empty()
+    }
+
     /// Removes the expired keys that lookups in any database came upon, and returns all keys that
     /// were removed by nobody's command since the last call, in their order.
     pub fn take_removed(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
@@ -318,6 +347,7 @@ impl Keyspace {
         self.common.count_changes(removed as u64);
         if let Some(store) = store {
             self.discarded.push(store);
+            self.dbs[index.index()].set_policy(self.policy);
         }
         removed
     }

@@ -79,6 +79,10 @@ pub struct ServerStats {
     pub errors_by_prefix: Vec<(Box<str>, u64)>,
     /// Errors whose prefix was counted no more because there were too many.
     pub errors_disabled: bool,
+    /// How long the dataset has been over its limit, in microseconds, the present time excluded.
+    pub over_limit_us: u64,
+    /// Since when it has been over it now.
+    pub over_limit_since: Option<Micros>,
     /// Times the expiry cycle ran out of budget.
     pub expire_cut_short: u64,
     /// Share of keys with a deadline that were due when they were drawn, smoothed.

@@ -8,7 +8,7 @@ use crate::base::DbIndex;
 use crate::base::double::DoubleText;
 use crate::codec::aof::write as log;
 use crate::codec::rdb::{Options, Sink, Writer};
-use crate::config::REDIS_VERSION;
+use crate::config::{MaxmemoryPolicy, REDIS_VERSION};
 use crate::keyspace::{Entry, Keyspace, Shown};
 use crate::seam::disk::{Disk, DiskError, DiskResult, FileId, Open, Sync};
 use crate::seam::host::Teller;
@@ -34,6 +34,8 @@ pub(super) struct Manner {
     pub(super) unix_secs: u64,
     /// Bytes in use.
     pub(super) used_memory: u64,
+    /// Decides what is said of how keys were used.
+    pub(super) policy: MaxmemoryPolicy,
     /// Whether a base of commands begins with the time.
     pub(super) timestamps: bool,
     /// See the directive `rdb-key-save-delay`.
@@ -208,6 +210,7 @@ fn write_snapshot(
         writer.aux(name.as_bytes(), value.as_bytes())?;
     }
     for index in dataset.databases() {
+        let usage_of = dataset.keyspace.usage_under(manner.policy);
         let db = dataset.keyspace.peek_db(index);
         writer.select(
             u64::from(index.0),
@@ -216,7 +219,7 @@ fn write_snapshot(
         )?;
         dataset.each(index, &mut |entry| {
             counted.key();
-            writer.key(entry, None)
+            writer.key(entry, usage_of(entry))
         })?;
     }
     writer.finish().map(|(_, written)| written)

@@ -6,15 +6,19 @@
 //! Invariants: 1. the head's count is the number of full slots. 2. The eighth word of a home bucket
 //! counts its items in the next bucket (3 bits) and in the stash (5 bits) exactly.
 //! Cost: a find reads one line, a second or the stash only when the counts say so.
-//! Everything is a `Cell`, so a `&Segment` is enough for every change and nothing here is unsafe.
+//! Marks, 16 bits a slot, lie beside the segment, if anybody wants them.
+//! Everything is a `Cell`, so a `&Segment` is enough for every change.
 
 mod bucket;
+mod marks;
 mod regroup;
 
 use std::cell::Cell;
 
 use self::bucket::{Bucket, FAR_SHIFT, NEAR_SHIFT};
+pub(crate) use self::marks::{Marks, MarksRef};
 use crate::hash::{HOME_BUCKETS, PREFIX_BITS, Probe, Slot, index, low_u32};
+use crate::prefetch::line;
 use crate::runs::Locator;
 use crate::slab::EntryId;
 
@@ -57,6 +61,7 @@ pub(crate) struct Segment {
     buckets: [Bucket; BUCKETS],
     heat: [Cell<u16>; SLOTS],
     head: Cell<u64>,
+    marks: Cell<Option<MarksRef>>,
 }
 
 /// Size of a segment.
@@ -103,6 +108,34 @@ impl Segment {
     pub(crate) fn locator(&self, place: Place) -> Locator {
         self.slot(place)
             .locator(self.buckets[place.bucket].tag(place.slot))
+    }
+
+    /// The marks of all slots, if there are any.
+    #[inline]
+    pub(crate) fn marks(&self) -> Option<MarksRef> {
+        self.marks.get()
+    }
+
+    /// Asks for what is kept of the items at `place` and next to it, their marks excepted.
+    pub(crate) fn prefetch_around(&self, place: Place) {
+        let bucket: *const Bucket = &raw const self.buckets[place.bucket];
+        line(bucket.cast());
+        line(bucket.wrapping_add(1).cast());
+        line((&raw const self.heat[place.position()]).cast());
+        line((&raw const self.head).cast());
+    }
+
+    /// Gives it marks, or takes them away; returns those it had.
+    pub(crate) fn set_marks(&self, marks: Option<MarksRef>) -> Option<MarksRef> {
+        self.marks.replace(marks)
+    }
+
+    /// Takes over the mark that the item at `from` has in `other`.
+    fn copy_mark(&self, to: Place, other: &Self, from: Place) {
+        if let Some(own) = self.marks() {
+            let mark = other.marks().map_or(0, |marks| marks.get(from).get());
+            own.get(to).set(mark);
+        }
     }
 
     #[inline]
@@ -259,6 +292,9 @@ impl Segment {
     fn fill(&self, place: Place, item: Slot, tag: u8) {
         self.buckets[place.bucket].put(place.slot, item, tag);
         self.heat[place.position()].set(0);
+        if let Some(marks) = self.marks() {
+            marks.get(place).set(0);
+        }
         self.head.set(self.head.get() + 1);
     }
 
@@ -299,6 +335,7 @@ impl Segment {
             self.buckets[from.bucket].tag(from.slot),
         );
         other.heat(to).set(self.heat(from).get());
+        other.copy_mark(to, self, from);
     }
 
     /// Calls `visit` with the place of every item.

@@ -38,6 +38,8 @@ impl Segment {
                 buddy.count_away(home, bucket, 1);
             }
             buddy.heat[first + slot].set(self.heat[first + slot].get());
+            let place = Place { bucket, slot };
+            buddy.copy_mark(place, self, place);
         }
     }
 

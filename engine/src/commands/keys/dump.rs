@@ -3,13 +3,12 @@
 use super::note_missing;
 use crate::base::number::Digits;
 use crate::codec::dump::{PayloadError, dump as payload_of, restore as restored};
-use crate::codec::rdb::Compression;
+use crate::codec::rdb::{Compression, Usage};
 use crate::command::expire::{Unit, instant};
 use crate::command::options::integer;
 use crate::command::{
     Categories, CmdError, Ctx, Flags, Group, KeyFlags, Keys, Options, Outcome, Spec,
 };
-use crate::config::MaxmemoryPolicy;
 use crate::keyspace::{Deadline, EventClasses};
 use crate::resp::Args;
 use crate::value::restore::Limits;
@@ -157,21 +156,12 @@ fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     }
     let db = ctx.keyspace.db(ctx.db);
     value.put(|tag, body| db.put(&key, tag, body, deadline));
-    if let Some(secs) = how.idle_secs
-        && !counts_frequency(ctx)
-    {
-        ctx.keyspace.peek_db(ctx.db).set_idle(&key, secs);
+    let idle = how.idle_secs.map(Usage::Idle);
+    if let Some(usage) = idle.or(how.frequency.map(Usage::Frequency)) {
+        ctx.keyspace.peek_db(ctx.db).set_usage(&key, usage);
     }
     ctx.notify(EventClasses::NEW, "new", key.bytes);
     ctx.notify(EventClasses::GENERIC, "restore", key.bytes);
     ctx.reply.ok();
     Ok(())
-}
-
-/// Whether the policy looks at how often keys are used, and not at when they were used last.
-fn counts_frequency(ctx: &Ctx<'_>) -> bool {
-    matches!(
-        ctx.config.memory.maxmemory_policy,
-        MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu
-    )
 }

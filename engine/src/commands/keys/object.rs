@@ -3,7 +3,6 @@
 use crate::command::docs;
 use crate::command::spec::Handler;
 use crate::command::{CmdError, Ctx, Flags, Group, KeyFlags, Keys, Outcome, Spec};
-use crate::config::MaxmemoryPolicy;
 use crate::keyspace::{Db, Entry};
 use crate::resp::Args;
 use crate::value::encoding_of;
@@ -61,18 +60,17 @@ fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 ///
 /// Errors: frequency is tracked under an LFU policy only.
 fn freq(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    // No key has been counted as used before there is eviction.
-    let Some(frequency) = look_up(ctx, args, |_, _| 0) else {
+    let Some(frequency) = look_up(ctx, args, Db::frequency) else {
         return Ok(());
     };
-    if !counts_frequency(ctx) {
+    if !ctx.config.memory.maxmemory_policy.counts_frequency() {
         return Err(CmdError::fixed(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
              note that when switching between policies at runtime LRU and LFU data will take some \
              time to adjust.",
         ));
     }
-    ctx.reply.integer(frequency);
+    ctx.reply.integer(frequency.into());
     Ok(())
 }
 
@@ -89,14 +87,14 @@ fn idletime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let Some(idle) = look_up(ctx, args, Db::idle_secs) else {
         return Ok(());
     };
-    if counts_frequency(ctx) {
+    if ctx.config.memory.maxmemory_policy.counts_frequency() {
         return Err(CmdError::fixed(
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that \
              when switching between policies at runtime LRU and LFU data will take some time to \
              adjust.",
         ));
     }
-    ctx.reply.integer(idle.into());
+    ctx.reply.integer(idle.cast_signed());
     Ok(())
 }
 
@@ -125,11 +123,4 @@ fn look_up<R>(
         ctx.reply.null();
     }
     answer
-}
-
-fn counts_frequency(ctx: &Ctx<'_>) -> bool {
-    matches!(
-        ctx.config.memory.maxmemory_policy,
-        MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu
-    )
 }

@@ -165,6 +165,10 @@ fn concern_process(
                 .map_err(|why| ("poller", why))?,
         );
     }
+    if !ctx.keyspace.has_policy(&ctx.config.memory) {
+        let why = Refusal("there is no such policy here".into());
+        return Err(("maxmemory-policy", why));
+    }
     let done = ctx.host.reconfigure(ctx.config);
     done.map_err(|why| (blame(&["maxclients", "dir"]), why))?;
     if changes.contains("port") || changes.contains("bind") {
@@ -179,6 +183,7 @@ fn concern_process(
 /// each time it matters needs nothing here.
 fn concern_engine(ctx: &mut Ctx<'_>, changes: &Changes) {
     ctx.keyspace.notify = ctx.config.observe.notify_keyspace_events;
+    ctx.keyspace.configure_policy(&ctx.config.memory);
     ctx.observed.apply(ctx.config);
     ctx.persist.apply(ctx.config);
     if changes.contains("tcp-keepalive") || changes.contains("max-new-connections-per-cycle") {

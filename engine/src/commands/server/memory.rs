@@ -133,7 +133,7 @@ impl Usage {
 
 /// MEMORY DOCTOR
 fn doctor(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
-    let facts = ctx.host.facts();
+    let facts = ctx.facts();
     let usage = Usage::of(ctx, &facts);
     let counts = (ctx.clients.len() as u64, ctx.scripts.len());
     let text = diagnosis(&usage, facts.rss, counts);
@@ -246,7 +246,7 @@ enum Figure {
 ///
 /// Replies: a map of names to figures.
 fn stats(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
-    let facts = ctx.host.facts();
+    let facts = ctx.facts();
     let usage = Usage::of(ctx, &facts);
     let figures = figures(ctx, &usage, &facts);
     let reply = &mut ctx.reply;

@@ -33,29 +33,30 @@ group! {
         /// Memory that data may take; when it is full, `maxmemory-policy` decides what happens.
         /// 0 is no limit.
         maxmemory: u64 = 0,
-        "maxmemory", Kind::Memory { low: 0, high: u64::MAX }, Mutable, Later;
+        "maxmemory", Kind::Memory { low: 0, high: u64::MAX }, Mutable, Live;
 
-        /// Which keys are removed to make room: by recency (lru), frequency (lfu), deadline (ttl)
-        /// or chance (random), among all keys or only those with a deadline (volatile); or none,
-        /// so that writes are refused.
+        /// Which keys are removed to make room: by recency (lru, exact-lru), frequency (lfu,
+        /// hyperbolic, wtinylfu), queues that spare what is used (sieve, s3fifo), deadline (ttl) or
+        /// chance (random), among all keys or only those with a deadline (volatile); or none, so
+        /// that writes are refused.
         maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction,
-        "maxmemory-policy", choice::<MaxmemoryPolicy>(), Mutable, Later;
+        "maxmemory-policy", choice::<MaxmemoryPolicy>(), Mutable, Live;
 
         /// How many keys are compared to find one to remove.
         maxmemory_samples: u32 = 5,
-        "maxmemory-samples", int(1, i32::MAX as i64), Mutable, Later;
+        "maxmemory-samples", int(1, i32::MAX as i64), Mutable, Live;
 
         /// How much time removing may take from clients: 0 the least, 100 all it needs.
         maxmemory_eviction_tenacity: u32 = 10,
-        "maxmemory-eviction-tenacity", int(0, 100), Mutable, Later;
+        "maxmemory-eviction-tenacity", int(0, 100), Mutable, Live;
 
         /// How slowly the frequency counter of a key grows.
         lfu_log_factor: u32 = 10,
-        "lfu-log-factor", COUNT, Mutable, Later;
+        "lfu-log-factor", COUNT, Mutable, Live;
 
         /// After how many minutes the frequency counter of an unused key falls by one; 0 never.
         lfu_decay_time_minutes: u32 = 1,
-        "lfu-decay-time", COUNT, Mutable, Later;
+        "lfu-decay-time", COUNT, Mutable, Live;
 
         /// How expired keys that nobody asks for are found: in the order of their deadlines
         /// (ordered), or by looking at random ones, of which some linger (sampled).

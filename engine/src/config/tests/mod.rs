@@ -281,10 +281,10 @@ fn secrets_do_not_show_in_debug_output() {
 fn settings_without_effect_are_reported() {
     let mut config = Config::default();
     assert!(config.without_effect().is_empty());
-    set(&mut config, "maxmemory", "1gb").unwrap();
+    set(&mut config, "cluster-node-timeout", "5").unwrap();
     set(&mut config, "timeout", "5").unwrap();
     let names: Vec<_> = config.without_effect().iter().map(|row| row.name).collect();
-    assert_eq!(names, ["maxmemory"]);
+    assert_eq!(names, ["cluster-node-timeout"]);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn info(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         .filter(|section| is_wanted(section, args))
         .collect();
     gather_lookups(ctx);
-    let facts = ctx.host.facts();
+    let facts = ctx.facts();
     let stats = &mut ctx.observed.stats;
     stats.peak_memory = stats.peak_memory.max(facts.used_memory);
     let view = View { ctx, facts };

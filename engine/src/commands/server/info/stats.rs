@@ -57,8 +57,13 @@ fn keys(view: &View<'_, '_>, out: &mut Fields) {
     out.put("evicted_keys", keyspace.evicted);
     out.put("evicted_clients", ctx.observed.stats.evicted_clients);
     out.put("evicted_scripts", view.ctx.scripts.evicted);
-    out.put("total_eviction_exceeded_time", 0);
-    out.put("current_eviction_exceeded_time", 0);
+    let stats = &ctx.observed.stats;
+    let current = stats
+        .over_limit_since
+        .map_or(0, |since| ctx.now.monotonic.minus(since).0);
+    let total = stats.over_limit_us + current;
+    out.put("total_eviction_exceeded_time", total / 1000);
+    out.put("current_eviction_exceeded_time", current / 1000);
     out.put("keyspace_hits", keyspace.hits);
     out.put("keyspace_misses", keyspace.misses);
     out.put("pubsub_channels", ctx.pubsub.count(Topic::Channel));
