@@ -10,6 +10,7 @@ mod null;
 mod report;
 mod scenario;
 mod server;
+mod trace;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -18,7 +19,7 @@ use dovetail_backends::sys::alloc::Counting;
 use args::{CommandLine, SystemArgs, Task};
 use load::workload::{COMMANDS, WORKLOADS};
 use report::say;
-use scenario::{engine, expiry, growth, memory, persist, suite, wire};
+use scenario::{engine, expiry, growth, memory, persist, policy, suite, wire};
 use server::systems::Floor;
 
 /// The server's, so that neither the null responder nor the engine alone is compared over another.
@@ -33,6 +34,9 @@ fn main() -> Result<()> {
         Task::Growth(args) => growth::run(&args.plan()?),
         Task::Persist(args) => persist::run(&args.plan()?),
         Task::Expiry(args) => expiry::run(&args.plan()?),
+        Task::Policy(args) if args.is_check() => policy::check::run(&args.plan()?),
+        Task::Policy(args) if args.is_wire() => policy::wire::run(&args.wire_plan()?),
+        Task::Policy(args) => policy::run(&args.plan()?),
         Task::Engine(args) => engine::run(&args.plan()?),
         Task::Null(args) => null::serve(&args.poller, args.port),
         Task::List(args) => list(&args),

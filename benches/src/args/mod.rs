@@ -2,6 +2,7 @@
 
 mod expiry;
 mod persist;
+mod policy;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::server::systems::{Floor, Selection};
 
 pub(crate) use expiry::ExpiryArgs;
 pub(crate) use persist::PersistArgs;
+pub(crate) use policy::PolicyArgs;
 
 /// Dovetail's lab: starts servers, puts them under the same load, and compares what it cost.
 ///
@@ -48,6 +50,8 @@ pub(crate) enum Task {
     Persist(PersistArgs),
     /// What clients feel while many keys fall due at once, and how soon these are gone
     Expiry(ExpiryArgs),
+    /// Which eviction policy keeps what traces of requests ask for
+    Policy(PolicyArgs),
     /// What a request costs the engine alone, without a socket
     Engine(EngineArgs),
     /// Be the null responder: parse, answer, store nothing

@@ -156,6 +156,12 @@ static MILLION: &[Preload] = &[said(
 /// A lock of somebody else's under every number.
 static HELD: &[Preload] = &[said("SET held:__key__ another", 100_000)];
 
+/// More values of 100 bytes than the limit has room for; a server keeps the limit from then on.
+static FULL: &[Preload] = &[
+    said("CONFIG SET maxmemory 200mb maxmemory-policy allkeys-lru", 1),
+    said("SET full:__key__ __data__", 2_000_000),
+];
+
 /// Every command that a workload may use.
 pub(crate) static COMMANDS: &[Command] = &[
     made("ping", &[], |_| Request::of(1).arg(b"PING")),
@@ -229,6 +235,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     text("lock-release", &[], cad!("lock:__last__ token")),
     // The lock is another's, so that it stays: the script reads, compares and answers 0.
     text("eval-cad", HELD, cad!("held:__rand:100000__ token")),
+    // Nearly always a new key, for which another must go.
+    text("set-evicting", FULL, "SET full:__rand:100000000__ __data__"),
 ];
 
 /// Who waits for what.
@@ -303,6 +311,7 @@ pub(crate) static WORKLOADS: &[WorkloadRow] = &[
         ..plain("lock", &[("lock-take", 1), ("lock-release", 1)])
     },
     plain("eval-cad", &[("eval-cad", 1)]),
+    plain("set-evicting", &[("set-evicting", 1)]),
 ];
 
 /// What a workload sends.

@@ -48,10 +48,17 @@ pub(crate) struct Axis {
 pub(crate) struct Series {
     /// Its name in the legend.
     pub(crate) name: String,
-    /// Which of the page's colours it has.
+    /// Which of the page's colours it has; beyond the last one they come again, with dashes.
     pub(crate) colour: usize,
     /// Its points, from left to right.
     pub(crate) points: Vec<(f64, f64)>,
+}
+
+impl Series {
+    fn class(&self) -> String {
+        let dashes = if self.colour < COLOURS { "" } else { " dashes" };
+        format!("line c{}{dashes}", self.colour % COLOURS)
+    }
 }
 
 /// A value that is worth a line of its own across the chart.
@@ -154,9 +161,9 @@ impl Chart {
                 // Writing to a string cannot fail.
                 writeln!(
                     out,
-                    "<path class=\"line c{}\" d=\"M{x} {middle}h18\"/>\
+                    "<path class=\"{}\" d=\"M{x} {middle}h18\"/>\
                      <text x=\"{}\" y=\"{}\">{}</text>",
-                    series.colour % COLOURS,
+                    series.class(),
                     x + 24.0,
                     middle + 4.0,
                     escape(&series.name)
@@ -183,8 +190,8 @@ impl Chart {
             if !path.is_empty() {
                 writeln!(
                     out,
-                    "<path class=\"line c{}\" d=\"{path}\"><title>{}</title></path>",
-                    series.colour % COLOURS,
+                    "<path class=\"{}\" d=\"{path}\"><title>{}</title></path>",
+                    series.class(),
                     escape(&series.name)
                 )
                 .ok();
@@ -385,7 +392,7 @@ mod tests {
         for text in [
             "aria-label=\"a &lt;b&gt;\"",
             "x &amp; y",
-            "class=\"line c1\"",
+            "class=\"line c1 dashes\"",
             ">goal<",
         ] {
             assert!(svg.contains(text), "{text} in {svg}");

@@ -4,6 +4,8 @@ pub(crate) mod chart;
 pub(crate) mod expiry;
 pub(crate) mod page;
 pub(crate) mod persist;
+pub(crate) mod policy;
+pub(crate) mod wire_policy;
 
 use std::fs;
 use std::io::Write as _;

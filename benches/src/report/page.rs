@@ -31,7 +31,7 @@ svg.chart{display:block;width:100%;height:auto}
 .chart path{fill:none}
 .grid{stroke:var(--grid)}.axis{stroke:var(--rule)}
 .mark{stroke:var(--soft);stroke-dasharray:5 4}
-.line{stroke-width:1.8;stroke-linejoin:round}
+.line{stroke-width:1.8;stroke-linejoin:round}.dashes{stroke-dasharray:6 3}
 .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}\
 .c4{stroke:var(--c4)}.c5{stroke:var(--c5)}.c6{stroke:var(--c6)}.c7{stroke:var(--c7)}
 ";

@@ -5,6 +5,7 @@ pub(crate) mod expiry;
 pub(crate) mod growth;
 pub(crate) mod memory;
 pub(crate) mod persist;
+pub(crate) mod policy;
 pub(crate) mod suite;
 pub(crate) mod wire;
 
