@@ -13,6 +13,7 @@
 pub mod child;
 pub mod disk;
 pub mod eviction;
+pub mod lazyfree;
 pub mod persistence;
 pub mod poller;
 #[expect(

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 use dovetail_backends::child::Child;
 use dovetail_backends::disk::SystemDisk;
 use dovetail_backends::eviction::POLICIES;
+use dovetail_backends::lazyfree::Lazyfree;
 use dovetail_backends::persistence::MEMBERS;
 use dovetail_backends::poller::choose::Chosen;
 use dovetail_backends::poller::{POLLERS, Sockets, choose, run_machine};
@@ -87,6 +88,7 @@ impl Assembly {
             config_file,
             applied: config.clone(),
             child: Child::default(),
+            lazyfree: Lazyfree::default(),
             supervisor,
         };
         let expected = config.limits.maxclients.min(EXPECTED_CONNECTIONS_MAX);

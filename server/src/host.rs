@@ -5,6 +5,7 @@ use crate::front::Front;
 use crate::log::Log;
 use crate::process;
 use crate::supervisor::{self, Supervisor};
+use dovetail_backends::lazyfree::Lazyfree;
 use dovetail_backends::child::Child;
 use dovetail_backends::poller::select::Select;
 use dovetail_backends::poller::{Door, choose};
@@ -59,6 +60,8 @@ pub(crate) struct ServerHost {
     pub(crate) applied: Config,
     /// The child process, if there is one.
     pub(crate) child: Child,
+    /// Destroys what would keep the loop busy.
+    pub(crate) lazyfree: Lazyfree,
     /// Who is told when clients are served.
     pub(crate) supervisor: Option<Supervisor>,
 }
@@ -142,6 +145,18 @@ impl Host for ServerHost {
             cpu_children: system::cpu_seconds(Whose::Children),
             cpu_main_thread: system::cpu_seconds(Whose::Thread),
         }
+    }
+
+    fn destroys(&self) -> bool {
+        true
+    }
+
+    fn destroy(&mut self, garbage: Box<dyn Send>) {
+        self.lazyfree.take(garbage);
+    }
+
+    fn destroying(&self) -> usize {
+        self.lazyfree.pending()
     }
 
     fn used_memory(&mut self) -> u64 {

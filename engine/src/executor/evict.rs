@@ -7,6 +7,7 @@
 //! has been added. A command is refused only if nothing is left that may go.
 
 use super::persist::NOBODY;
+use super::turn::free;
 use super::{Engine, Runner};
 use crate::base::{Micros, Now};
 use crate::command::spec::Flags;
@@ -157,9 +158,13 @@ impl Runner<'_> {
                 steps = STEPS_MIN;
             }
             if self.ctx.keyspace.pending_free() > 0 {
-                self.ctx.keyspace.free_some(PIECES);
+                free(self.ctx.keyspace, self.ctx.host, PIECES);
                 steps = steps.saturating_sub(PIECES / 4);
                 continue;
+            }
+            if self.ctx.host.destroying() > 0 {
+                // How much that was is known when it is gone.
+                return self.leave_over(excess);
             }
             match self.ctx.keyspace.evict(&mut steps) {
                 Evicted::Key(db) => {

@@ -6,8 +6,9 @@ use super::{Engine, cron};
 use crate::base::{ConnId, Micros, Now};
 use crate::config::ShutdownOptions;
 use crate::conn::{OUTPUT_UNCHECKED_BYTES, SessionFlags};
+use crate::keyspace::Keyspace;
 use crate::resp::ReplyBuf;
-use crate::seam::host::{LogLevel, Notice};
+use crate::seam::host::{Host, LogLevel, Notice};
 use crate::seam::machine::{Action, Outbox};
 use crate::seam::poller::Patience;
 
@@ -15,6 +16,8 @@ use crate::seam::poller::Patience;
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 /// Empty output buffers that are kept.
 const SPARES_MAX: usize = 1024;
+/// Values of more pieces are not destroyed on the loop.
+const HERE_PIECES_MAX: usize = 4096;
 /// Discarded records destroyed in a turn.
 const FREE_PER_TURN: u32 = 512;
 
@@ -36,6 +39,15 @@ impl Shutdown {
     pub(super) fn abort(&mut self) {
         *self = Self::Running;
     }
+}
+
+/// Destroys so many pieces of what nobody refers to any more, and has what is very large destroyed
+/// elsewhere, if that can be.
+pub(super) fn free(keyspace: &mut Keyspace, host: &mut dyn Host, pieces: u32) {
+    if host.destroys() {
+        keyspace.give_discarded(HERE_PIECES_MAX, &mut |value| host.destroy(value));
+    }
+    keyspace.free_some(pieces);
 }
 
 impl Engine {
@@ -120,7 +132,7 @@ impl Engine {
         self.expire_slice(now);
         self.look_after_memory(now);
         if self.keyspace.pending_free() > 0 {
-            self.keyspace.free_some(FREE_PER_TURN);
+            free(&mut self.keyspace, &mut *self.host, FREE_PER_TURN);
         }
         if self.loading.is_some() {
             self.go_on_loading(now);

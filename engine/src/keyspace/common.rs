@@ -95,6 +95,14 @@ impl Common {
         gone
     }
 
+    /// Gives away the values of more than `pieces` pieces that wait to be destroyed. Returns how many
+    /// there were.
+    pub(super) fn give_objects(&self, pieces: usize, take: &mut dyn FnMut(Box<Value>)) -> u64 {
+        let mut discarded = self.discarded.borrow_mut();
+        let given = discarded.extract_if(.., |object| object.pieces() > pieces);
+        given.map(|object| take(Box::new(object))).count() as u64
+    }
+
     /// Large values that wait to be destroyed.
     pub(super) fn discarded_len(&self) -> usize {
         self.discarded.borrow().len()

@@ -369,6 +369,11 @@ impl Keyspace {
         self.common.discarded_len() > 0
     }
 
+    /// Gives away the values of more than `pieces` pieces that wait to be destroyed.
+    pub fn give_discarded(&mut self, pieces: usize, take: &mut dyn FnMut(Box<Value>)) {
+        self.stats.lazily_freed += self.common.give_objects(pieces, take);
+    }
+
     /// Objects waiting to be destroyed.
     #[must_use]
     pub fn pending_free(&self) -> usize {

@@ -212,6 +212,18 @@ pub trait Host {
     }
     /// Ends the child, if there is one, and waits for its end.
     fn kill_child(&mut self) {}
+    /// Whether there is another place than the loop where things can be destroyed.
+    fn destroys(&self) -> bool {
+        false
+    }
+    /// Destroys a thing there, or here where there is none.
+    fn destroy(&mut self, garbage: Box<dyn Send>) {
+        drop(garbage);
+    }
+    /// How many things are still being destroyed.
+    fn destroying(&self) -> usize {
+        0
+    }
     /// Options for new connections that follow from `config`.
     fn socket_options(&self, config: &Config) -> SocketOptions {
         SocketOptions {

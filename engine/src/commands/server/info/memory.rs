@@ -99,6 +99,7 @@ fn buffers(view: &View<'_, '_>, usage: &Usage, out: &mut Fields) {
     out.put("mem_allocator", &view.ctx.identity.allocator);
     out.put("mem_overhead_db_hashtable_rehashing", 0);
     out.put("active_defrag_running", 0);
-    out.put("lazyfree_pending_objects", keyspace.pending_free());
+    let pending = keyspace.pending_free() + view.ctx.host.destroying();
+    out.put("lazyfree_pending_objects", pending);
     out.put("lazyfreed_objects", keyspace.stats.lazily_freed);
 }
