@@ -31,6 +31,9 @@ impl<T> Store<T> {
             let (bucket, heat) = segment.lines(probe);
             line(bucket);
             line(heat);
+            if self.marking.is_on() {
+                line(segment.end_line());
+            }
         }
     }
 
@@ -41,6 +44,9 @@ impl<T> Store<T> {
         if let Some(segment) = self.directory.segment(probe)
             && let Some(place) = segment.find(probe, |_| true)
         {
+            if let Some(marks) = segment.marks() {
+                line(marks.get(place).as_ptr().cast());
+            }
             let at = self.record(segment.slot(place).id()).as_ptr();
             line(at);
             if at.addr() % LINE > SECOND_LINE_FROM {

@@ -122,7 +122,13 @@ impl Segment {
         line(bucket.cast());
         line(bucket.wrapping_add(1).cast());
         line((&raw const self.heat[place.position()]).cast());
-        line((&raw const self.head).cast());
+        line(self.end_line());
+    }
+
+    /// Address of the line that says where the marks are, for prefetching.
+    #[inline]
+    pub(crate) fn end_line(&self) -> *const u8 {
+        (&raw const self.head).cast()
     }
 
     /// Gives it marks, or takes them away; returns those it had.
