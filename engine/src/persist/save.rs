@@ -44,7 +44,10 @@ impl World<'_> {
                 },
             },
             unix_secs: self.now.unix_secs(),
-            used_memory: self.host.used_memory() - self.keyspace.idle_memory(),
+            used_memory: self
+                .host
+                .used_memory()
+                .saturating_sub(self.keyspace.idle_memory()),
             policy: self.config.memory.maxmemory_policy,
             timestamps: this.aof_timestamp_enabled,
             key_delay_us: self.config.lab.rdb_key_save_delay_us,
