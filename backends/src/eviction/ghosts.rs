@@ -17,31 +17,31 @@ const SETS_MIN: usize = 64;
 pub(super) struct Ghosts {
     /// A fingerprint above, the time below; 0 is none.
     ways: Vec<[u32; WAYS]>,
-    /// How many have gone ever.
-    gone: u64,
+    /// The time: steps in the high half, their fraction in the low one.
+    time: u64,
 }
 
 impl Ghosts {
-    /// How many of those that went last count, for a table of this size.
+    /// The set of a key, and its fingerprint.
     fn place(&self, key: Locator) -> (usize, u32) {
         let mixed = key.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let wide = u128::from(mixed) * self.ways.len() as u128;
         let set = usize::try_from(wide >> 64).unwrap_or(0);
-        // Never 0, which is none.
         (set, u32::try_from(mixed >> 16 & 0xffff).unwrap_or(0) << 16)
     }
 
-    /// The time, in 16 bits that are never 0.
-    fn tick(gone: u64, span: usize) -> u32 {
-        let per_tick = (span as u64 / TICKS).max(1);
-        u32::try_from(gone / per_tick % 0xffff).unwrap_or(0) + 1
+    /// The time in whole steps, as 16 bits that are never 0.
+    fn tick(&self) -> u32 {
+        u32::try_from((self.time >> 32) % 0xffff).unwrap_or(0) + 1
     }
 
     /// A key has gone; of `span` that did so last it is to be remembered.
     pub(super) fn insert(&mut self, key: Locator, span: usize) {
         self.fit(span);
-        self.gone += 1;
-        let now = Self::tick(self.gone, span);
+        // What has passed stays, however the span changes.
+        let step = (TICKS << 32) / (span as u64).max(TICKS);
+        self.time = self.time.wrapping_add(step);
+        let now = self.tick();
         let (set, print) = self.place(key);
         let ways = &mut self.ways[set];
         let age = |way: u32| match way & 0xffff {
@@ -53,12 +53,12 @@ impl Ghosts {
         }
     }
 
-    /// Whether the key was one of the `span` that went last; it is so no more.
-    pub(super) fn take(&mut self, key: Locator, span: usize) -> bool {
+    /// Whether the key was one of those that are to be remembered; it is so no more.
+    pub(super) fn take(&mut self, key: Locator) -> bool {
         if self.ways.is_empty() {
             return false;
         }
-        let now = Self::tick(self.gone, span);
+        let now = self.tick();
         let (set, print) = self.place(key);
         let found = self.ways[set]
             .iter_mut()
@@ -81,5 +81,33 @@ impl Ghosts {
 
     pub(super) fn memory(&self) -> usize {
         self.ways.len() * size_of::<[u32; WAYS]>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u64) -> Locator {
+        Locator::from_bits(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 30)
+    }
+
+    #[test]
+    fn who_went_within_the_span_is_remembered_and_nobody_else() {
+        let mut ghosts = Ghosts::default();
+        (0..10_000).for_each(|number| ghosts.insert(key(number), 1000));
+        let late = (9100..10_000).filter(|&n| ghosts.take(key(n))).count();
+        let early = (0..8800).filter(|&n| ghosts.take(key(n))).count();
+        assert!(late > 850 && early < 20, "{late} and {early}");
+        assert!(!ghosts.take(key(9500)), "it is so no more");
+    }
+
+    #[test]
+    fn a_span_that_changes_makes_nobody_forgotten() {
+        let mut ghosts = Ghosts::default();
+        (0..200_000).for_each(|number| ghosts.insert(key(number), 1000));
+        ghosts.insert(key(200_000), 1016);
+        let known = (199_200..200_000).filter(|&n| ghosts.take(key(n))).count();
+        assert!(known > 750, "{known}");
     }
 }

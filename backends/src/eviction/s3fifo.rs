@@ -69,8 +69,7 @@ impl EvictionPolicy for S3Fifo {
     fn enter(&mut self, resident: Resident) -> u16 {
         let (serial, mark) = self.serial.next();
         let word = Word::new(resident.key, serial);
-        let span = self.span();
-        if self.ghosts.take(resident.key, span) {
+        if self.ghosts.take(resident.key) {
             self.main.push(word, resident.bytes);
         } else {
             self.small.push(word, resident.bytes);

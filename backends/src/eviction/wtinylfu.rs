@@ -120,9 +120,8 @@ impl WTinyLfu {
 
     /// Who comes would still be there if a part had been larger.
     fn adapt(&mut self, key: Locator) {
-        let span = self.span();
-        let was_window = self.of_window.take(key, span);
-        let was_main = self.of_main.take(key, span);
+        let was_window = self.of_window.take(key);
+        let was_main = self.of_main.take(key);
         let step = WHOLE / (self.len() as u64).max(1);
         if was_window {
             self.share = (self.share + step).min(SHARE_MOST);

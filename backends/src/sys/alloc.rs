@@ -113,6 +113,15 @@ fn note(change: isize) {
     }
 }
 
+/// Counts what was asked for, if it was there to be had.
+#[inline]
+fn counted(at: *mut u8, layout: Layout) -> *mut u8 {
+    if !at.is_null() {
+        add(layout_bytes(layout));
+    }
+    at
+}
+
 #[cold]
 fn note_elsewhere(place: Place, change: isize) {
     if let Place::Nowhere = place {
@@ -221,16 +230,14 @@ impl Drop for Entered {
 unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        add(layout_bytes(layout));
         // SAFETY: the caller's promise.
-        unsafe { Jemalloc.alloc(layout) }
+        counted(unsafe { Jemalloc.alloc(layout) }, layout)
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        add(layout_bytes(layout));
         // SAFETY: the caller's promise.
-        unsafe { Jemalloc.alloc_zeroed(layout) }
+        counted(unsafe { Jemalloc.alloc_zeroed(layout) }, layout)
     }
 
     #[inline]
@@ -371,6 +378,15 @@ mod tests {
         assert_eq!(account.used(), 0);
         drop(entered);
         assert_eq!(Account::current(), Account::PROCESS);
+    }
+
+    #[test]
+    fn what_was_not_to_be_had_does_not_count() {
+        let account = Account::open();
+        let _entered = account.enter();
+        let (at, _) = take(isize::MAX.cast_unsigned() - 4096, 8);
+        assert!(at.is_null());
+        assert_eq!(account.used(), 0);
     }
 
     #[test]

@@ -18,6 +18,9 @@ use std::rc::Rc;
 /// Looks that a policy may take to forget keys that are gone, for each key that is new.
 const TIDY_STEPS: u32 = 8;
 
+/// Keys with a deadline that are drawn for one victim at most, whatever `maxmemory-samples` says.
+const DRAWN_MOST: u32 = 1024;
+
 /// The policy in force, and its settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -37,6 +40,11 @@ impl Policy {
         std::ptr::eq(self.entry, other.entry)
             && self.scope == other.scope
             && (self.entry.enters || self.settings == other.settings)
+    }
+
+    /// Whether it needs nothing of keys but marks that hits have written under `other` as well.
+    fn reads_marks_of(&self, other: &Self) -> bool {
+        self.entry.touch == other.entry.touch && !self.entry.enters && !other.entry.enters
     }
 }
 
@@ -159,6 +167,7 @@ impl Residents for InScope<'_> {
 
     fn sample_run(&mut self, count: u32, visit: &mut dyn FnMut(Resident)) {
         if self.scope == Scope::Volatile {
+            let count = count.min(DRAWN_MOST);
             return (0..count).map_while(|_| self.sample()).for_each(visit);
         }
         let [soon, later] = self.next_runs;
@@ -236,10 +245,17 @@ impl Keyspace {
         self.common.warmth.set_touch(touch, factor, minutes);
     }
 
-    /// Chooses by another policy from now on, or by none. Keys enter it piece by piece.
+    /// Chooses by another policy from now on, or by none. Keys enter it piece by piece, unless what
+    /// hits have written is good for it.
     pub fn set_policy(&mut self, policy: Option<Policy>) {
-        self.policy = policy;
+        let before = std::mem::replace(&mut self.policy, policy);
         self.tell_warmth();
+        if let (Some(policy), Some(before)) = (policy, before)
+            && policy.reads_marks_of(&before)
+        {
+            self.dbs.iter_mut().for_each(|db| db.reopen_policy(policy));
+            return;
+        }
         self.is_settling = true;
         for db in &mut self.dbs {
             db.set_policy(policy);
@@ -401,14 +417,25 @@ impl Db {
             _ => Newcomers::Unnamed,
         };
         self.store_mut().set_marks(marks, newcomers);
+        // A table that begins now has its marks from the beginning.
+        let is_settling = self.store().segments() > 0;
         self.set_evictor(policy.map(|policy| Evictor {
             policy: (policy.entry.open)(policy.settings),
             candidate: None,
             next_runs: [1, 2].map(|n| Cell::new(policy.settings.seed ^ n)),
-            is_settling: true,
+            is_settling,
             enters: policy.entry.enters,
             weighs: policy.entry.weighs,
         }));
+    }
+
+    /// Goes on by another policy with the marks that there are.
+    fn reopen_policy(&mut self, policy: Policy) {
+        if let (_, Some(evictor), _) = self.eviction_parts() {
+            evictor.policy = (policy.entry.open)(policy.settings);
+            evictor.candidate = None;
+            evictor.weighs = policy.entry.weighs;
+        }
     }
 
     /// Shows keys to a new policy, and those that are new to any; whether there is more to show.

@@ -50,6 +50,16 @@ pub(super) fn idle_secs(clock: u16, now_secs: u64) -> u64 {
     }
 }
 
+/// The second that a clock shows: the same whenever it is read, until [`aged`] moves the clock over.
+fn shown_secs(clock: u16, now_secs: u64) -> u64 {
+    let idle = idle_secs(clock, now_secs);
+    let now = match clock & HOURS {
+        0 => now_secs,
+        _ => now_secs - now_secs % SECS_PER_HOUR,
+    };
+    now.saturating_sub(idle)
+}
+
 /// The clock of a key that has not been used for so many seconds.
 pub(super) fn clock_idle(secs: u64, now_secs: u64) -> u16 {
     if secs <= RECENT_SECS {
@@ -187,9 +197,10 @@ impl Warmth {
     /// What a key begins with that was used so.
     pub(super) fn heat_of(&self, usage: Option<Usage>) -> Heat {
         let mut heat = self.newborn();
+        let counts = self.touch.get() == Touch::Frequency;
         match usage {
-            Some(Usage::Idle(secs)) => heat.clock = clock_idle(secs, self.now_secs()),
-            Some(Usage::Frequency(frequency)) if self.touch.get() == Touch::Frequency => {
+            Some(Usage::Idle(secs)) if !counts => heat.clock = clock_idle(secs, self.now_secs()),
+            Some(Usage::Frequency(frequency)) if counts => {
                 heat.mark = frequency.into();
             }
             _ => {}
@@ -285,8 +296,7 @@ impl Warmth {
 
     /// What an entry's clock and mark show, in 1/65,536 s.
     pub fn clock_of(&self, entry: &impl Warm) -> u64 {
-        let idle = idle_secs(entry.clock(), self.now_secs());
-        let secs = self.now_secs().saturating_sub(idle) << FRACTION_BITS;
+        let secs = shown_secs(entry.clock(), self.now_secs()) << FRACTION_BITS;
         match self.touch.get() {
             Touch::FineClock => secs | u64::from(entry.mark()),
             Touch::Age => secs | u64::from(entry.mark() & !HITS_MASK),
@@ -320,6 +330,16 @@ mod tests {
             clock = aged(clock, 1_000 + idle);
             let shown = idle_secs(clock, 1_000 + idle);
             assert!(shown.abs_diff(idle) <= SECS_PER_HOUR, "{shown} for {idle}");
+        }
+    }
+
+    #[test]
+    fn what_a_clock_of_hours_shows_stands_still() {
+        let clock = clock_idle(5 * SECS_PER_HOUR + 7, 100_000);
+        let shown = shown_secs(clock, 100_000);
+        assert!(shown.abs_diff(100_000 - 5 * SECS_PER_HOUR) <= SECS_PER_HOUR);
+        for later in [1, 100, SECS_PER_HOUR, 50 * SECS_PER_HOUR + 1] {
+            assert_eq!(shown_secs(clock, 100_000 + later), shown, "{later} s later");
         }
     }
 

@@ -427,3 +427,50 @@ fn frequencies_are_told_and_brought_back() {
     assert_eq!(rig.say(conn, &["OBJECT FREQ copy"]), ":190\r\n");
     assert_eq!(rig.say(conn, &["OBJECT FREQ fresh"]), ":0\r\n");
 }
+
+#[test]
+fn frequencies_outlive_other_settings_and_what_came_after_a_flush() {
+    let (mut rig, conn, scale) = rig("volatile-lfu");
+    rig.say(conn, &["SET before v"]);
+    rig.turn();
+    rig.say(conn, &["FLUSHALL"]);
+    rig.limit(conn, LIMIT);
+    rig.say(
+        conn,
+        &[
+            "CONFIG SET lfu-log-factor 0",
+            "SET k v",
+            &format!("SET brief {} EX 100", "v".repeat(100)),
+        ],
+    );
+    for _ in 0..20 {
+        rig.say(conn, &["GET k"]);
+    }
+    assert_eq!(rig.say(conn, &["OBJECT FREQ k"]), ":25\r\n");
+    rig.press(&scale, 50);
+    assert_eq!(rig.say(conn, &["SET a 1", "EXISTS brief"]), "+OK\r\n:0\r\n");
+    assert_eq!(
+        rig.say(conn, &["OBJECT FREQ k"]),
+        ":25\r\n",
+        "somebody went"
+    );
+    for setting in [
+        "maxmemory-samples 7",
+        "lfu-decay-time 3",
+        "maxmemory-policy allkeys-lfu",
+    ] {
+        rig.say(conn, &[&format!("CONFIG SET {setting}")]);
+        rig.turn();
+        assert_eq!(rig.say(conn, &["OBJECT FREQ k"]), ":25\r\n", "{setting}");
+    }
+    scale.held.set(0);
+    rig.say(conn, &["CONFIG SET maxmemory-policy allkeys-random"]);
+    rig.turn();
+    rig.say(conn, &["CONFIG SET maxmemory-policy allkeys-lfu"]);
+    rig.turn();
+    assert_eq!(
+        rig.say(conn, &["OBJECT FREQ k"]),
+        ":5\r\n",
+        "they were given up"
+    );
+}
