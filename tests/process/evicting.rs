@@ -165,6 +165,32 @@ fn a_limit_below_what_is_used_is_reached_while_reads_go_on(stage: &Stage) -> Res
     client.expect("SET new v", "+OK\r\n")
 }
 
-one_poller!(every_policy_keeps_the_limit, what_was_evicted_stays_away);
+/// Buffers of the log are nothing that removing keys would make smaller.
+fn a_log_takes_no_keys_room(stage: &Stage) -> Result<()> {
+    let launch = stage.launch().option("appendonly", "yes");
+    let server = launch.start()?;
+    let mut client = server.client()?;
+    let sets = |count: usize| -> Vec<_> {
+        let value = "v".repeat(100);
+        (0..count)
+            .map(|n| vec!["SET".to_owned(), format!("k{n}"), value.clone()])
+            .collect()
+    };
+    client.pipeline(&sets(20_000))?;
+    client.expect("CONFIG SET maxmemory-policy allkeys-lfu", "+OK\r\n")?;
+    client.expect("CONFIG SET maxmemory 1mb", "+OK\r\n")?;
+    for reply in client.pipeline(&sets(3000))? {
+        ensure!(!reply.is_error(), "a SET is answered by {}", reply.text());
+    }
+    let keys = client.say("DBSIZE")?.integer().context("a number")?;
+    ensure!(keys > 1000, "{keys} keys are left");
+    Ok(())
+}
+
+one_poller!(
+    a_log_takes_no_keys_room,
+    every_policy_keeps_the_limit,
+    what_was_evicted_stays_away
+);
 
 each_poller!(a_limit_below_what_is_used_is_reached_while_reads_go_on);

@@ -9,7 +9,7 @@ use crate::persist::Persist;
 /// buffer. Pieces of values that are being sent are not in it: they may be the dataset's.
 #[must_use]
 pub fn passing(clients: &Clients, feed: &Feed, persist: &Persist) -> u64 {
-    let bytes = clients.passing() + feed.memory() + persist.progress().buffered;
+    let bytes = clients.passing() + feed.memory() + persist.progress().buffer_memory;
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 

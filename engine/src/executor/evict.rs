@@ -266,13 +266,14 @@ impl Engine {
     /// without asking for room is found out.
     pub(super) fn watch_memory(&mut self, now: Now) {
         self.keyspace.age_clocks(self.ageing_parts());
-        if self.config.memory.maxmemory > 0 && self.keyspace.has_chooser() {
+        if self.config.memory.maxmemory > 0 {
+            let may_remove = self.keyspace.has_chooser();
             let mut unused = ReplyBuf::new();
             let mut runner = self.lend(now, NOBODY, &mut unused);
             let excess = runner.ctx.excess_memory();
             if excess == 0 {
                 runner.relax();
-            } else {
+            } else if may_remove {
                 runner.leave_over(excess.max(runner.pressure.level));
             }
         }

@@ -184,6 +184,8 @@ pub struct Progress {
     pub base_size: u64,
     /// Bytes that wait to be written.
     pub buffered: usize,
+    /// Bytes of memory that are kept for them, full or not.
+    pub buffer_memory: usize,
     /// Syncs that somebody else is at.
     pub syncs_under_way: u32,
     /// Times when a write has waited for a sync for as long as it may.

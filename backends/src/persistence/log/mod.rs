@@ -242,6 +242,7 @@ impl Persistence for Log {
             size: running.size(),
             base_size: running.size_then,
             buffered: stream.buffered(),
+            buffer_memory: stream.buffer_memory(),
             syncs_under_way: u32::from(stream.syncs.running_since().is_some()),
             delayed,
             longest_delay,

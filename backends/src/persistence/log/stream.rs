@@ -114,6 +114,11 @@ impl Stream {
         self.buffer.len() - self.ahead
     }
 
+    /// Bytes of memory that are kept for them.
+    pub(super) fn buffer_memory(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Why nothing is written.
     pub(super) fn failed(&self) -> Option<&DiskError> {
         self.failed.as_ref().map(|(error, _)| error)

@@ -98,7 +98,7 @@ impl Usage {
         // Pages are held whole; what lies in them counts as allocated.
         let idle = sum(|db| db.store().idle_memory());
         let allocated = allocated.saturating_sub(idle);
-        let log = ctx.persist.progress().buffered + ctx.feed.memory();
+        let log = ctx.persist.progress().buffer_memory + ctx.feed.memory();
         let scripts = ctx.scripts.machine_memory() + ctx.scripts.cache_memory();
         Self {
             used: facts.used_memory,
