@@ -1,6 +1,6 @@
 //! Seeded streams by group of commands.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use dovetail_tests::duel::Duel;
 use dovetail_tests::each_poller;
 use dovetail_tests::generate::{Family, Plan};
@@ -76,6 +76,20 @@ fn expiry_answers_as_the_oracle_does(stage: &Stage) -> Result<()> {
     fight(stage, &[Family::Expiry], 0)
 }
 
+/// With so much time that it is watched before it expires, however busy the machine.
+fn a_watched_key_that_expires_answers_as_the_oracle_does(stage: &Stage) -> Result<()> {
+    let duel = Duel::start(stage, &[])?;
+    let mut pair = duel.pair()?;
+    let mut same = |line: &str| pair.same(&line.split(' ').map(Vec::from).collect::<Vec<_>>());
+    for line in ["SET k 5 PX 900", "WATCH k", "DEBUG SLEEP 1", "MULTI"] {
+        same(line)?;
+    }
+    same("PING")?;
+    let aborted = same("EXEC")?;
+    ensure!(aborted.is_null(), "aborted, not {}", aborted.text());
+    same("GET k").map(drop)
+}
+
 fn keyspace_events_are_those_of_the_oracle(stage: &Stage) -> Result<()> {
     let options = [("notify-keyspace-events", "KEAmn")];
     fight_with(stage, &options, &[Family::Strings, Family::Keys], 2)
@@ -146,6 +160,7 @@ each_poller!(
     connections_answer_as_the_oracle_does,
     the_server_answers_as_the_oracle_does,
     expiry_answers_as_the_oracle_does,
+    a_watched_key_that_expires_answers_as_the_oracle_does,
     keyspace_events_are_those_of_the_oracle,
     lists_answer_as_the_oracle_does,
     hashes_answer_as_the_oracle_does,

@@ -8,10 +8,13 @@
 //! under some hypervisors. So, once the table is large enough for huge pages to matter, a thread keeps
 //! one such chunk touched and ready. Chunks before that, and one that is wanted before it is ready,
 //! have ordinary pages.
+//!
+//! To unmap a chunk that is full of pages takes half a millisecond and more. So chunks that are given
+//! back are unmapped piece by piece, as [`PageSource::settle`] has it, or serve again before that.
 
 use super::alloc::Account;
 use dovetail_memory::{ChunkKind, PageSource};
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ptr::NonNull;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -29,6 +32,8 @@ pub struct MappedPages {
     bytes: Cell<usize>,
     /// Table chunks of [`HUGE`] bytes handed out and not given back.
     huge_chunks: Cell<usize>,
+    /// What was given back and is still mapped.
+    leaving: RefCell<Vec<Mapping>>,
     /// Set up when there are enough of them; `None` inside where no thread can be had.
     stock: OnceCell<Option<Stock>>,
 }
@@ -40,6 +45,7 @@ impl MappedPages {
         Self {
             bytes: Cell::new(0),
             huge_chunks: Cell::new(0),
+            leaving: RefCell::new(Vec::new()),
             stock: OnceCell::new(),
         }
     }
@@ -60,8 +66,29 @@ impl MappedPages {
             Some(ready) => ready.into_inner(),
             None => map_aligned(HUGE)?,
         };
-        self.huge_chunks.set(in_use + 1);
         Some(chunk)
+    }
+
+    /// What was given back last, if it will do.
+    fn take_leaving(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>> {
+        let align = if is_huge(bytes, kind) { HUGE } else { PAGE };
+        let fits =
+            |last: &mut Mapping| last.bytes == bytes && last.at.addr().get().is_multiple_of(align);
+        let taken = self.leaving.borrow_mut().pop_if(fits);
+        taken.map(|mapping| mapping.at)
+    }
+}
+
+/// Memory that nobody uses: where it begins, and its bytes, whole pages.
+#[derive(Debug)]
+struct Mapping {
+    at: NonNull<u8>,
+    bytes: usize,
+}
+
+impl Drop for MappedPages {
+    fn drop(&mut self) {
+        self.settle(usize::MAX);
     }
 }
 
@@ -189,11 +216,14 @@ fn is_huge(bytes: usize, kind: ChunkKind) -> bool {
 unsafe impl PageSource for MappedPages {
     fn acquire(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>> {
         assert!(bytes > 0, "a chunk has a size");
-        let at = if is_huge(bytes, kind) {
-            self.huge()?
-        } else {
-            map(bytes)?
+        let at = match self.take_leaving(bytes, kind) {
+            Some(at) => at,
+            None if is_huge(bytes, kind) => self.huge()?,
+            None => map(bytes)?,
         };
+        if is_huge(bytes, kind) {
+            self.huge_chunks.set(self.huge_chunks.get() + 1);
+        }
         self.bytes.set(self.bytes.get() + bytes);
         Some(at)
     }
@@ -203,19 +233,55 @@ unsafe impl PageSource for MappedPages {
         if is_huge(bytes, kind) {
             self.huge_chunks.set(self.huge_chunks.get() - 1);
         }
-        // SAFETY: the caller gives back a whole chunk of this source that nobody uses.
-        unsafe { unmap(ptr, bytes) };
+        self.leaving.borrow_mut().push(Mapping { at: ptr, bytes });
     }
 
     unsafe fn discard(&self, ptr: NonNull<u8>, bytes: usize) {
         // SAFETY: the caller does not miss the contents; a kernel that refuses leaves them there.
         unsafe { libc::madvise(ptr.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
     }
+
+    fn settle(&self, mut bytes: usize) -> bool {
+        let mut leaving = self.leaving.borrow_mut();
+        while bytes >= PAGE
+            && let Some(last) = leaving.last_mut()
+        {
+            let part = last.bytes.min(bytes / PAGE * PAGE);
+            (last.bytes, bytes) = (last.bytes - part, bytes - part);
+            // SAFETY: what is left and this part are the mapping's bytes.
+            let at = unsafe { last.at.add(last.bytes) };
+            if last.bytes == 0 {
+                leaving.pop();
+            }
+            // SAFETY: the end of a mapping that was given back, and is counted as gone.
+            unsafe { unmap(at, part) };
+        }
+        !leaving.is_empty()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_back_serves_again_or_goes_piece_by_piece() {
+        let pages = MappedPages::new();
+        let at = pages.acquire(16 * PAGE, ChunkKind::Records).unwrap();
+        // SAFETY: just acquired so, and not used.
+        unsafe { pages.release(at, 16 * PAGE, ChunkKind::Records) };
+        assert_eq!(pages.bytes(), 0, "it counts as given back");
+        assert_eq!(pages.acquire(16 * PAGE, ChunkKind::Records), Some(at));
+        // SAFETY: as before.
+        unsafe { pages.release(at, 16 * PAGE, ChunkKind::Records) };
+        assert!(pages.settle(6 * PAGE + 9), "ten pages are left");
+        let other = pages.acquire(16 * PAGE, ChunkKind::Records).unwrap();
+        assert!(pages.settle(9 * PAGE));
+        assert!(!pages.settle(PAGE), "that was the last");
+        // SAFETY: as before.
+        unsafe { pages.release(other, 16 * PAGE, ChunkKind::Records) };
+        assert!(!pages.settle(usize::MAX));
+    }
 
     #[test]
     fn behind_a_number_of_chunks_the_next_one_is_made_ready() {

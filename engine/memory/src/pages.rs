@@ -25,7 +25,8 @@ pub unsafe trait PageSource {
     /// Hands out `bytes` bytes (a multiple of 4096), or `None` when there is no memory.
     fn acquire(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>>;
 
-    /// Takes a chunk back.
+    /// Takes a chunk back. To give one back to the system at once may take longer than a client
+    /// should wait; a source may put that off until [`Self::settle`].
     ///
     /// # Safety
     ///
@@ -41,6 +42,12 @@ pub unsafe trait PageSource {
     /// The range is whole pages of 4096 bytes of anonymous memory, of this source or of the global
     /// allocator; it is the caller's alone, who reads nothing there that was not written afterwards.
     unsafe fn discard(&self, _ptr: NonNull<u8>, _bytes: usize) {}
+
+    /// Goes on with what `release` put off: gives up to `bytes` bytes back to the system. Returns
+    /// whether more is left. This one puts nothing off.
+    fn settle(&self, _bytes: usize) -> bool {
+        false
+    }
 }
 
 /// Chunks from the global allocator.

@@ -93,6 +93,15 @@ impl Bucket {
         }
         Some((item, is_empty))
     }
+
+    /// Takes over all items of another; the shorter list is the one that is copied.
+    fn absorb(&mut self, mut other: Self) {
+        if other.blocks.len() > self.blocks.len() {
+            mem::swap(self, &mut other);
+        }
+        self.len += other.len;
+        self.blocks.append(&mut other.blocks);
+    }
 }
 
 struct Level {
@@ -221,9 +230,7 @@ impl Runs {
             while level.occupied != 0 {
                 let bucket = index(u64::from(level.occupied.trailing_zeros()));
                 level.occupied &= level.occupied - 1;
-                let bucket = mem::take(&mut level.buckets[bucket]);
-                gathered.len += bucket.len;
-                gathered.blocks.extend(bucket.blocks);
+                gathered.absorb(mem::take(&mut level.buckets[bucket]));
             }
             level.len = 0;
         }
@@ -234,9 +241,7 @@ impl Runs {
             let level = &mut self.levels[target.level];
             level.len += gathered.len;
             level.occupied |= 1 << target.bucket;
-            let bucket = &mut level.buckets[target.bucket];
-            bucket.len += gathered.len;
-            bucket.blocks.extend(gathered.blocks);
+            level.buckets[target.bucket].absorb(gathered);
         }
     }
 

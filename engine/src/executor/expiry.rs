@@ -1,10 +1,11 @@
 //! The active expiry cycle: which keys that nobody asks for are removed when, and how much of that
 //! is done at a time.
 //!
-//! `ordered`: the index by deadline knows what is due. A small slice of it at each turn of the loop,
-//! the larger the more is due; while anything is, the loop does not sleep. `sampled`: ten times a
-//! second twenty random keys of each database, again while more than a quarter were due, for at
-//! most a quarter of the time.
+//! `ordered`: the index by deadline knows what is due. A slice of it at each turn of the loop, cut
+//! by the stopwatch: short where clients get turns quickly, longer after a long turn, and the more so
+//! the more is due; while anything is, the loop does not sleep. `sampled`: ten times a second twenty
+//! random keys of each database, again while more than a quarter were due, for at most a quarter of
+//! the time.
 
 use super::persist::NOBODY;
 use super::{Engine, cron};
@@ -15,14 +16,21 @@ use crate::resp::ReplyBuf;
 
 /// What removing a key costs in steps of the index.
 const STEPS_PER_KEY: u32 = 16;
-/// Keys of a slice at effort 1.
-const SLICE_KEYS: u32 = 128;
-/// Keys that each further point of effort adds.
-const EFFORT_KEYS: u32 = 32;
-/// One more key a slice for so many that are due,
-const BACKLOG_SHARE: usize = 2048;
-/// up to so many.
-const BACKLOG_KEYS_MAX: usize = 128;
+/// Keys between two looks at the stopwatch.
+const BATCH_KEYS: u32 = 16;
+/// Batches of a slice at most, for each point of effort; all of them where the stopwatch stands
+/// still.
+const BATCHES_MAX: u32 = 16;
+/// Nanoseconds that a slice may take however short the turn was, for each point of effort,
+const SLICE_NS_MIN: u64 = 50_000;
+/// and those that it may take however long that was.
+const SLICE_NS_MAX: u64 = 200_000;
+/// Percent of the time since the last slice that one may take,
+const SHARE_PERCENT: u64 = 10;
+/// one more for so many keys that are due,
+const SHARE_KEYS: usize = 16_384;
+/// up to this.
+const SHARE_PERCENT_MAX: u64 = 35;
 /// Keys that are drawn together.
 const DRAWN_KEYS: u32 = 20;
 /// Of which more than one in so many must have been due for another round.
@@ -43,6 +51,8 @@ pub(super) struct Expiry {
     has_backlog: bool,
     /// The database whose turn is next.
     from: usize,
+    /// The stopwatch at the end of the last slice.
+    ended_ns: u64,
 }
 
 impl Expiry {
@@ -96,41 +106,58 @@ impl Engine {
     }
 
     fn expire_ordered(&mut self, now: Now) {
-        let effort = self.config.memory.active_expire_effort.clamp(1, 10) - 1;
-        let keys = SLICE_KEYS + EFFORT_KEYS * effort;
-        let mut steps = STEPS_PER_KEY * (keys + self.backlog_keys());
+        let began_ns = (self.stopwatch)();
+        let ends_ns = began_ns + self.slice_ns(began_ns);
+        let mut batches = BATCHES_MAX * self.effort();
         let (mut expired, count) = (0, self.keyspace.count());
         let first = self.expiry.from % count.max(1);
-        for index in self.databases().cycle().skip(first).take(count) {
-            expired += self.keyspace.expire_due(index, &mut steps);
-            if steps == 0 {
-                // A database that uses the slice up does not starve the others.
-                self.expiry.from = index.index() + 1;
-                break;
+        'slice: for index in self.databases().cycle().skip(first).take(count) {
+            loop {
+                let mut steps = STEPS_PER_KEY * BATCH_KEYS;
+                expired += self.keyspace.expire_due(index, &mut steps);
+                if steps > 0 {
+                    break;
+                }
+                batches -= 1;
+                self.expiry.ended_ns = (self.stopwatch)();
+                if batches == 0 || self.expiry.ended_ns >= ends_ns {
+                    // A database that uses the slice up does not starve the others.
+                    self.expiry.from = index.index() + 1;
+                    self.expiry.has_backlog = self.is_any_due();
+                    break 'slice;
+                }
             }
         }
-        self.expiry.has_backlog = steps == 0 && self.databases().any(|index| self.is_due(index));
         self.observed.stats.expire_cut_short += u64::from(self.expiry.has_backlog);
         if expired > 0 {
             self.announce_expiries(now);
         }
     }
 
-    fn is_due(&self, index: DbIndex) -> bool {
-        self.keyspace.may_be_due(index)
+    fn effort(&self) -> u32 {
+        self.config.memory.active_expire_effort.clamp(1, 10)
     }
 
-    /// How many more keys a slice takes because much is due.
-    fn backlog_keys(&self) -> u32 {
-        if !self.databases().any(|index| self.is_due(index)) {
+    fn is_any_due(&self) -> bool {
+        let mut databases = self.databases();
+        databases.any(|index| self.keyspace.may_be_due(index))
+    }
+
+    /// How long the slice that begins at `began_ns` may take, in nanoseconds.
+    fn slice_ns(&self, began_ns: u64) -> u64 {
+        if !self.is_any_due() {
             return 0;
         }
-        let more = self.keyspace.backlog().keys / BACKLOG_SHARE;
-        u32::try_from(more.min(BACKLOG_KEYS_MAX)).unwrap_or(0)
+        let effort = u64::from(self.effort());
+        let more = u64::try_from(self.keyspace.backlog().keys / SHARE_KEYS).unwrap_or(u64::MAX);
+        let percent = SHARE_PERCENT.saturating_add(more).min(SHARE_PERCENT_MAX);
+        let since_ns = began_ns.saturating_sub(self.expiry.ended_ns);
+        let share_ns = since_ns.saturating_mul(percent) / 100;
+        share_ns.clamp(SLICE_NS_MIN, SLICE_NS_MAX) * effort
     }
 
     fn expire_sampled(&mut self, now: Now) {
-        let effort = u64::from(self.config.memory.active_expire_effort.clamp(1, 10)) - 1;
+        let effort = u64::from(self.effort()) - 1;
         let percent = SAMPLING_PERCENT + EFFORT_PERCENT * effort;
         let period_ns = cron::period(&self.config).0 * 1000;
         let ends = (self.stopwatch)() + period_ns * percent / 100;

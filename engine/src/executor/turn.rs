@@ -20,6 +20,8 @@ const SPARES_MAX: usize = 1024;
 const HERE_PIECES_MAX: usize = 4096;
 /// Discarded records destroyed in a turn.
 const FREE_PER_TURN: u32 = 512;
+/// Bytes given back to the system in a turn.
+const SETTLED_PER_TURN: usize = 128 << 10;
 
 /// How far the end of the process has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +136,7 @@ impl Engine {
         if self.keyspace.pending_free() > 0 {
             free(&mut self.keyspace, &mut *self.host, FREE_PER_TURN);
         }
+        self.keyspace.settle_pages(SETTLED_PER_TURN);
         if self.loading.is_some() {
             self.go_on_loading(now);
         }
@@ -249,6 +252,7 @@ impl Engine {
             self.observed.stats.turn_us += now.monotonic.minus(self.cron.now()).0;
         }
         let busy = self.keyspace.pending_free() > 0
+            || self.keyspace.has_pages_left()
             || !self.clients.doomed.is_empty()
             || self.blocked.pause_ended
             || self.blocked.has_work(now)

@@ -63,6 +63,8 @@ pub struct Keyspace {
     now: Now,
     hasher: RandomState,
     pages: Rc<dyn PageSource>,
+    /// See [`Self::has_pages_left`].
+    has_pages_left: bool,
     /// Counts for INFO; see also each [`Db`].
     pub stats: KeyspaceStats,
     /// Notifications and expiries since the executor last looked.
@@ -120,6 +122,7 @@ impl Keyspace {
             now: Now::default(),
             hasher,
             pages,
+            has_pages_left: false,
             stats: KeyspaceStats::default(),
             events: Vec::new(),
             notify: EventClasses::default(),
@@ -372,6 +375,17 @@ impl Keyspace {
     /// Gives away the values of more than `pieces` pieces that wait to be destroyed.
     pub fn give_discarded(&mut self, pieces: usize, take: &mut dyn FnMut(Box<Value>)) {
         self.stats.lazily_freed += self.common.give_objects(pieces, take);
+    }
+
+    /// Goes on giving memory back to the system, up to `bytes` bytes; see [`PageSource::settle`].
+    pub fn settle_pages(&mut self, bytes: usize) {
+        self.has_pages_left = self.pages.settle(bytes);
+    }
+
+    /// Whether memory was still to be given back when that was last gone on with.
+    #[must_use]
+    pub fn has_pages_left(&self) -> bool {
+        self.has_pages_left
     }
 
     /// Objects waiting to be destroyed.

@@ -431,7 +431,7 @@ pub(super) const ROWS: &[Row] = &[
     alone(
         Expiry,
         2,
-        "SET {K} 5 PX 1; WATCH {K}; DEBUG SLEEP 0.003; MULTI; PING; EXEC; GET {K}",
+        "SET {K} 5 PX 1; DEBUG SLEEP 0.003; WATCH {K}; MULTI; PING; EXEC; GET {K}",
     ),
     alone(
         Expiry,

@@ -228,6 +228,7 @@ fn malloc_stats(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 
 /// MEMORY PURGE
 fn purge(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
+    ctx.keyspace.settle_pages(usize::MAX);
     ctx.host.purge_memory();
     ctx.reply.ok();
     Ok(())
