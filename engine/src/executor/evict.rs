@@ -30,6 +30,8 @@ const STEPS_PER_KEY: u32 = 8;
 const PIECES: u32 = 512;
 /// Steps of a slice in the background.
 const STEPS_PER_SLICE: u32 = 2048;
+/// Looks that policies may take in a cycle to forget keys that are gone.
+const TIDY_PER_CYCLE: u32 = 4096;
 /// Keys that a new policy is shown in a turn.
 const SHOWN_PER_TURN: u32 = 1024;
 /// The least tolerance, in bytes,
@@ -100,6 +102,7 @@ impl Runner<'_> {
 
     /// Makes room, for as much as one command may spend on it.
     fn make_room(&mut self) -> Room {
+        self.ctx.keyspace.show_newcomers(self.ctx.db);
         if self.ctx.excess_memory() == 0 {
             self.relax();
             return Room::Enough;
@@ -266,6 +269,7 @@ impl Engine {
     /// without asking for room is found out.
     pub(super) fn watch_memory(&mut self, now: Now) {
         self.keyspace.age_clocks(self.ageing_parts());
+        self.keyspace.tidy_policies(TIDY_PER_CYCLE);
         if self.config.memory.maxmemory > 0 {
             let may_remove = self.keyspace.has_chooser();
             let mut unused = ReplyBuf::new();

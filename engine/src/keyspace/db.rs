@@ -121,8 +121,8 @@ impl Db {
         self.evictor.as_ref()
     }
 
-    pub(super) fn set_evictor(&mut self, evictor: Option<Evictor>) {
-        self.evictor = evictor;
+    pub(super) fn replace_evictor(&mut self, evictor: Option<Evictor>) -> Option<Evictor> {
+        std::mem::replace(&mut self.evictor, evictor)
     }
 
     pub(super) fn hasher(&self) -> &RandomState {
