@@ -143,7 +143,7 @@ const ROW: PolicyEntry = PolicyEntry {
     open: |_| Box::new(Anybody),
 };
 
-static ROWS: [PolicyEntry; 3] = [
+static ROWS: [PolicyEntry; 4] = [
     ROW,
     PolicyEntry {
         name: "sieve",
@@ -154,6 +154,11 @@ static ROWS: [PolicyEntry; 3] = [
     PolicyEntry {
         name: "lfu",
         touch: Touch::Frequency,
+        ..ROW
+    },
+    PolicyEntry {
+        name: "hyperbolic",
+        touch: Touch::Age,
         ..ROW
     },
 ];
@@ -521,6 +526,22 @@ fn frequencies_are_told_and_brought_back() {
     rig.pass(60_000 * 10);
     assert_eq!(rig.say(conn, &["OBJECT FREQ copy"]), ":190\r\n");
     assert_eq!(rig.say(conn, &["OBJECT FREQ fresh"]), ":0\r\n");
+}
+
+#[test]
+fn idle_time_is_told_where_it_is_known() {
+    let (mut rig, conn, _scale) = rig("allkeys-hyperbolic");
+    rig.say(conn, &["SET k v"]);
+    rig.pass(60_000);
+    assert_eq!(rig.say(conn, &["OBJECT IDLETIME k"]), ":60\r\n");
+    rig.limit(conn, LIMIT);
+    rig.say(conn, &["GET k"]);
+    let told = rig.say(conn, &["OBJECT IDLETIME k"]);
+    assert!(told.starts_with("-ERR A hyperbolic maxmemory policy is selected, idle time not"));
+    assert_eq!(rig.say(conn, &["OBJECT IDLETIME missing"]), "$-1\r\n");
+    rig.say(conn, &["CONFIG SET maxmemory-policy allkeys-sieve", "GET k"]);
+    rig.pass(5000);
+    assert_eq!(rig.say(conn, &["OBJECT IDLETIME k"]), ":5\r\n");
 }
 
 #[test]
