@@ -116,8 +116,9 @@ impl PolicyMemory {
 
 /// One way of choosing who goes. Where it holds much it is destroyed by another thread.
 pub trait EvictionPolicy: Send {
-    /// A key came into scope, or is shown because the policy is new; its record takes `bytes`.
-    /// Returns its mark. A key may enter again without having left. Called only if the row says so.
+    /// A key came into scope, a while ago where many came at once, or is shown because the policy is
+    /// new; its record takes `bytes`. Returns its mark. A key may enter again without having left.
+    /// Called only if the row says so.
     fn enter(&mut self, _resident: Resident) -> u16 {
         0
     }

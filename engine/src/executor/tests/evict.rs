@@ -539,7 +539,10 @@ fn idle_time_is_told_where_it_is_known() {
     let told = rig.say(conn, &["OBJECT IDLETIME k"]);
     assert!(told.starts_with("-ERR A hyperbolic maxmemory policy is selected, idle time not"));
     assert_eq!(rig.say(conn, &["OBJECT IDLETIME missing"]), "$-1\r\n");
-    rig.say(conn, &["CONFIG SET maxmemory-policy allkeys-sieve", "GET k"]);
+    rig.say(
+        conn,
+        &["CONFIG SET maxmemory-policy allkeys-sieve", "GET k"],
+    );
     rig.pass(5000);
     assert_eq!(rig.say(conn, &["OBJECT IDLETIME k"]), ":5\r\n");
 }
