@@ -11,6 +11,11 @@ use dovetail_engine::seam::eviction::{
 use std::collections::HashSet;
 use std::mem;
 
+/// Keys that one table of those that weeding has come across is meant to hold,
+const TABLE_KEYS: usize = 1024;
+/// and how many tables there are at most.
+const TABLES_MAX: usize = 1 << 14;
+
 /// The policy of that name.
 #[derive(Debug, Default)]
 pub(super) struct ExactLru {
@@ -19,11 +24,35 @@ pub(super) struct ExactLru {
     old: Runs,
     /// Below all clocks in `old`.
     floor: u64,
-    /// Whose words weeding has come across: a key that went and came again has several.
-    seen: HashSet<Locator>,
+    /// Whose words weeding has come across: a key that went and came again has several. Many small
+    /// tables, each for a range of names, so that none takes long to grow or to go.
+    seen: Vec<HashSet<Locator>>,
+    /// Names that there is room for in them.
+    room: usize,
 }
 
 impl ExactLru {
+    /// Begins to go through all words.
+    fn begin_weeding(&mut self, keys: usize) {
+        let tables = (keys / TABLE_KEYS).clamp(1, TABLES_MAX);
+        self.seen.resize_with(tables, HashSet::new);
+        self.floor = self.queue.earliest().unwrap_or(0);
+        self.old = mem::take(&mut self.queue);
+    }
+
+    /// Whether weeding has not come across the key before.
+    fn is_first(&mut self, key: Locator) -> bool {
+        let wide = u128::from(key.bits()) * self.seen.len() as u128;
+        let nth = usize::try_from(wide >> Locator::BITS).unwrap_or(0);
+        let Some(table) = self.seen.get_mut(nth) else {
+            return true;
+        };
+        let before = table.capacity();
+        let is_first = table.insert(key);
+        self.room += table.capacity() - before;
+        is_first
+    }
+
     /// Puts words where their keys' clocks say, and drops those of keys that are gone or have others.
     fn weed(&mut self, keys: &mut dyn Residents, steps: &mut u32) {
         while *steps > 0
@@ -31,16 +60,25 @@ impl ExactLru {
         {
             *steps -= 1;
             if let Some(resident) = keys.find(key)
-                && self.seen.insert(key)
+                && self.is_first(key)
             {
                 // What is lower than all that is there makes a queue open blocks: the first goes below.
-                let is_first = self.seen.len() == 1;
-                let clock = if is_first { self.floor } else { resident.clock };
+                let clock = match self.queue.is_empty() {
+                    true => self.floor,
+                    false => resident.clock,
+                };
                 self.queue.insert(clock, key);
             }
         }
-        if self.old.is_empty() && self.seen.capacity() > 0 {
-            self.seen = HashSet::new();
+        while *steps > 0
+            && self.old.is_empty()
+            && let Some(table) = self.seen.pop()
+        {
+            *steps -= 1;
+            self.room -= table.capacity();
+            if self.seen.is_empty() {
+                self.seen = Vec::new();
+            }
         }
     }
 }
@@ -72,16 +110,16 @@ impl EvictionPolicy for ExactLru {
     }
 
     fn tidy(&mut self, keys: &mut dyn Residents, steps: &mut u32) {
-        if self.old.is_empty() && queue::is_overgrown(self.queue.len(), keys.count()) {
-            self.seen.reserve(keys.count());
-            self.floor = self.queue.earliest().unwrap_or(0);
-            self.old = mem::take(&mut self.queue);
+        let is_idle = self.old.is_empty() && self.seen.is_empty();
+        if is_idle && queue::is_overgrown(self.queue.len(), keys.count()) {
+            self.begin_weeding(keys.count());
         }
         self.weed(keys, steps);
     }
 
     fn memory(&self) -> PolicyMemory {
-        let seen = self.seen.capacity() * (size_of::<Locator>() + 1);
+        let seen = self.seen.capacity() * size_of::<HashSet<Locator>>()
+            + self.room * (size_of::<Locator>() + 1);
         PolicyMemory {
             residents: self.queue.memory() + self.old.memory() + seen,
             ..PolicyMemory::default()

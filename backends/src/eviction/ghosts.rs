@@ -71,6 +71,13 @@ impl Ghosts {
         u64::from(age) <= TICKS
     }
 
+    /// The same without anybody going, if anybody is remembered at all.
+    pub(super) fn refit(&mut self, span: usize) {
+        if !self.ways.is_empty() {
+            self.fit(span);
+        }
+    }
+
     /// Makes the table fit a span; all is forgotten when it must change by much.
     fn fit(&mut self, span: usize) {
         let sets = (span * 5 / 4 / WAYS).max(SETS_MIN);

@@ -103,6 +103,8 @@ impl EvictionPolicy for S3Fifo {
             let parts = [&mut self.small, &mut self.main];
             part::weed_in_turn(parts, &mut self.turn, keys, steps);
         }
+        let span = self.span();
+        self.ghosts.refit(span);
     }
 
     fn memory(&self) -> PolicyMemory {

@@ -41,6 +41,13 @@ impl Sketch {
         }
     }
 
+    /// The same, if anything has been counted at all.
+    pub(super) fn refit(&mut self, keys: usize) {
+        if !self.words.is_empty() {
+            self.fit(keys);
+        }
+    }
+
     /// How often all has been halved.
     pub(super) fn rounds(&self) -> u32 {
         self.rounds

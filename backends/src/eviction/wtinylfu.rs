@@ -261,6 +261,10 @@ impl EvictionPolicy for WTinyLfu {
             let parts = [&mut self.window, &mut self.probation, &mut self.protected];
             part::weed_in_turn(parts, &mut self.turn, keys, steps);
         }
+        self.sketch.refit(self.len());
+        let span = self.span();
+        self.of_window.refit(span);
+        self.of_main.refit(span);
     }
 
     fn memory(&self) -> PolicyMemory {

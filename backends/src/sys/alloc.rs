@@ -56,6 +56,23 @@ static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
     static OWN: Cell<Place> = const { Cell::new(Place::Nowhere) };
+    /// Gives back the slot of a thread that ends and has never entered an account.
+    static STAY: Stay = const { Stay };
+}
+
+struct Stay;
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // What the thread still does at its end counts with the crowd.
+        leave(OWN.replace(Place::Crowd));
+    }
+}
+
+fn leave(place: Place) {
+    if let Place::Slot(slot) = place {
+        slot.taken.store(false, Ordering::Release);
+    }
 }
 
 /// Where a thread counts.
@@ -126,13 +143,16 @@ fn counted(at: *mut u8, layout: Layout) -> *mut u8 {
 fn note_elsewhere(place: Place, change: isize) {
     if let Place::Nowhere = place {
         OWN.set(take_slot(0));
-        return note(change);
+        note(change);
+        if STAY.try_with(|_| ()).is_err() {
+            leave(OWN.replace(Place::Crowd));
+        }
+        return;
     }
     CROWD.fetch_add(change, Ordering::Relaxed);
 }
 
-/// A slot of `account` that no thread counts in: one that was left, or a fresh one. Those of threads
-/// that have ended without a word stay theirs.
+/// A slot of `account` that no thread counts in: one that was left, or a fresh one.
 fn take_slot(account: u32) -> Place {
     let is_left = |slot: &&Slot| {
         slot.account.load(Ordering::Relaxed) == account && !slot.taken.swap(true, Ordering::Acquire)
@@ -220,9 +240,7 @@ impl std::fmt::Debug for Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if let Place::Slot(slot) = OWN.replace(self.before) {
-            slot.taken.store(false, Ordering::Release);
-        }
+        leave(OWN.replace(self.before));
     }
 }
 
@@ -420,6 +438,22 @@ mod tests {
             give(std::ptr::with_exposed_provenance_mut(left), layout);
             assert_eq!(account.used(), 0);
         }
+    }
+
+    #[test]
+    fn threads_that_have_ended_keep_nothing_from_those_that_come() {
+        for _ in 0..2 * SLOTS {
+            let thread = std::thread::spawn(|| {
+                let (at, layout) = take(100, 8);
+                give(at, layout);
+            });
+            thread.join().unwrap();
+        }
+        let account = Account::open();
+        let _entered = account.enter();
+        let (at, layout) = take(100, 8);
+        assert_eq!(account.used(), 112);
+        give(at, layout);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Without a policy that wants them there are none, and they cost nothing. They are given to one
 //! segment after the other, and taken away in the same manner.
 
+use std::collections::VecDeque;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -14,6 +15,9 @@ use crate::pages::{ChunkKind, PageSource};
 use crate::runs::Locator;
 use crate::segment::{Marks, MarksRef, Place, Segment};
 use crate::store::Store;
+
+/// Room for so many newcomers stays when the last of them has been taken.
+const NEWCOMERS_KEPT: usize = 1024;
 
 /// What an entry begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +35,7 @@ pub(crate) struct Marking {
     /// Before this prefix all segments have marks, or none has, as `is_on` says.
     done: u32,
     tells: Newcomers,
-    newcomers: Vec<Locator>,
+    newcomers: VecDeque<Locator>,
 }
 
 impl Marking {
@@ -41,7 +45,7 @@ impl Marking {
             is_on: false,
             done: PREFIX_END,
             tells: Newcomers::Unnamed,
-            newcomers: Vec::new(),
+            newcomers: VecDeque::new(),
         }
     }
 
@@ -51,8 +55,14 @@ impl Marking {
         self.is_on
     }
 
+    /// Bytes of marks.
     pub(crate) fn memory(&self) -> usize {
         self.cells.used_bytes()
+    }
+
+    /// Bytes held for marks.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        self.cells.chunk_bytes()
     }
 
     /// Marks of one segment, all 0.
@@ -78,14 +88,14 @@ impl Marking {
     pub(crate) unsafe fn clear(&mut self) {
         // SAFETY: by the caller's promise.
         unsafe { self.cells.clear() }
-        self.newcomers = Vec::new();
+        self.newcomers = VecDeque::new();
     }
 
     /// An entry is new, to the store or to those with a deadline.
     #[inline]
     pub(crate) fn note_newcomer(&mut self, to: Newcomers, locator: Locator) {
         if self.tells == to {
-            self.newcomers.push(locator);
+            self.newcomers.push_back(locator);
         }
     }
 }
@@ -114,7 +124,7 @@ impl<T> Store<T> {
     /// Has marks from now on, or none; they come and go in [`Self::remark`].
     pub fn set_marks(&mut self, wanted: bool, newcomers: Newcomers) {
         self.marking.tells = newcomers;
-        self.marking.newcomers = Vec::new();
+        self.marking.newcomers = VecDeque::new();
         self.marking.is_on = wanted;
         self.marking.done = 0;
     }
@@ -222,14 +232,20 @@ impl<T> Store<T> {
         self.directory.segments()
     }
 
-    /// The entries that are new since the last call, if they are told; some may be gone.
-    pub fn take_newcomers(&mut self) -> Vec<Locator> {
-        std::mem::take(&mut self.marking.newcomers)
+    /// The first of the entries that are new and have not been taken, if they are told; it may be
+    /// gone.
+    pub fn take_newcomer(&mut self) -> Option<Locator> {
+        let newcomers = &mut self.marking.newcomers;
+        let first = newcomers.pop_front();
+        if newcomers.is_empty() && newcomers.capacity() > NEWCOMERS_KEPT {
+            *newcomers = VecDeque::new();
+        }
+        first
     }
 
-    /// Whether there are newcomers to take.
+    /// How many newcomers there are to take.
     #[inline]
-    pub fn has_newcomers(&self) -> bool {
-        !self.marking.newcomers.is_empty()
+    pub fn newcomers(&self) -> usize {
+        self.marking.newcomers.len()
     }
 }

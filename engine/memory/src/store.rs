@@ -134,12 +134,12 @@ impl<T> Store<T> {
     /// Bytes held from the source in which nothing lies: those of freed records among them, which
     /// the next ones of their sizes take. Cost: O(1).
     pub fn idle_memory(&self) -> usize {
-        let held = self.slab.chunk_bytes() + self.table.chunk_bytes();
-        if held == 0 {
+        if self.directory.segments() == 0 {
             return 0;
         }
+        let held = self.slab.chunk_bytes() + self.table.chunk_bytes() + self.marking.chunk_bytes();
         let cells = self.slab.live_bytes() - self.slab.large().1;
-        held - cells - self.table.used_bytes()
+        held - cells - self.table_memory()
     }
 
     /// Bytes of the segments in use and of their marks, which is what the table itself costs.

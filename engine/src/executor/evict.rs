@@ -30,6 +30,8 @@ const STEPS_PER_KEY: u32 = 8;
 const PIECES: u32 = 512;
 /// Steps of a slice in the background.
 const STEPS_PER_SLICE: u32 = 2048;
+/// Looks that policies may take in a cycle to forget keys that are gone.
+const TIDY_PER_CYCLE: u32 = 4096;
 /// Keys that a new policy is shown in a turn.
 const SHOWN_PER_TURN: u32 = 1024;
 /// The least tolerance, in bytes,
@@ -100,12 +102,14 @@ impl Runner<'_> {
 
     /// Makes room, for as much as one command may spend on it.
     fn make_room(&mut self) -> Room {
-        if self.ctx.excess_memory() == 0 {
+        self.ctx.keyspace.show_newcomers(self.ctx.db);
+        let excess = self.ctx.excess_memory();
+        if excess == 0 {
             self.relax();
             return Room::Enough;
         }
         let tenacity = self.ctx.config.memory.maxmemory_eviction_tenacity;
-        self.remove_keys(steps_for(tenacity))
+        self.remove_keys(steps_for(tenacity), excess)
     }
 
     /// The dataset is below its limit.
@@ -120,10 +124,10 @@ impl Runner<'_> {
         }
     }
 
-    /// Removes keys for about so many steps, and has them recorded as something that nobody's
-    /// command did.
-    fn remove_keys(&mut self, steps: u32) -> Room {
-        let room = self.remove_until_room(steps);
+    /// Removes keys for about so many steps, where so many bytes are too many, and has them recorded
+    /// as something that nobody's command did.
+    fn remove_keys(&mut self, steps: u32, excess: u64) -> Room {
+        let room = self.remove_until_room(steps, excess);
         if self.ctx.feed.is_wanted() && self.ctx.keyspace.has_removed() {
             for (db, key) in self.ctx.keyspace.take_removed() {
                 self.ctx.feed.removed(db, &key);
@@ -134,7 +138,7 @@ impl Runner<'_> {
 
     /// Removes keys until there is room or the steps are used up; beyond the tolerance until there is
     /// no more than before.
-    fn remove_until_room(&mut self, mut steps: u32) -> Room {
+    fn remove_until_room(&mut self, mut steps: u32, mut excess: u64) -> Room {
         let limit = self.ctx.config.memory.maxmemory;
         let tolerance = (limit / TOLERANCE_SHARE).max(TOLERANCE_MIN);
         let is_known = self.pressure.limit == limit;
@@ -142,7 +146,6 @@ impl Runner<'_> {
         // What is held back must find what is there.
         let may_remove = !clients.is_paused() && self.suspended.is_none();
         loop {
-            let excess = self.ctx.excess_memory();
             if excess == 0 {
                 self.relax();
                 return Room::Enough;
@@ -160,6 +163,7 @@ impl Runner<'_> {
             if self.ctx.keyspace.pending_free() > 0 {
                 free(self.ctx.keyspace, self.ctx.host, PIECES);
                 steps = steps.saturating_sub(PIECES / 4);
+                excess = self.ctx.excess_memory();
                 continue;
             }
             if self.ctx.host.destroying() > 0 {
@@ -170,6 +174,7 @@ impl Runner<'_> {
                 Evicted::Key(db) => {
                     steps = steps.saturating_sub(STEPS_PER_KEY);
                     self.settle(db);
+                    excess = self.ctx.excess_memory();
                 }
                 Evicted::OutOfSteps => {}
                 Evicted::Nothing => {
@@ -258,14 +263,16 @@ impl Engine {
             return;
         }
         let mut unused = ReplyBuf::new();
-        self.lend(now, NOBODY, &mut unused)
-            .remove_keys(STEPS_PER_SLICE);
+        let mut runner = self.lend(now, NOBODY, &mut unused);
+        let excess = runner.ctx.excess_memory();
+        runner.remove_keys(STEPS_PER_SLICE, excess);
     }
 
     /// The part of looking after memory that comes `hz` times a second: what grows the dataset
     /// without asking for room is found out.
     pub(super) fn watch_memory(&mut self, now: Now) {
         self.keyspace.age_clocks(self.ageing_parts());
+        self.keyspace.tidy_policies(TIDY_PER_CYCLE);
         if self.config.memory.maxmemory > 0 {
             let may_remove = self.keyspace.has_chooser();
             let mut unused = ReplyBuf::new();

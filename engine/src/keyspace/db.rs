@@ -121,8 +121,8 @@ impl Db {
         self.evictor.as_ref()
     }
 
-    pub(super) fn set_evictor(&mut self, evictor: Option<Evictor>) {
-        self.evictor = evictor;
+    pub(super) fn replace_evictor(&mut self, evictor: Option<Evictor>) -> Option<Evictor> {
+        std::mem::replace(&mut self.evictor, evictor)
     }
 
     pub(super) fn hasher(&self) -> &RandomState {
@@ -268,7 +268,14 @@ impl Db {
             .is_some()
     }
 
-    /// Seconds since the record was last touched.
+    /// Whether the access clock shows when a key was touched, as under all policies but those that
+    /// need to know when it was made.
+    #[must_use]
+    pub fn tracks_idle_time(&self) -> bool {
+        self.common.warmth.shows_touches()
+    }
+
+    /// Seconds since the record was last touched, where that is tracked.
     #[must_use]
     pub fn idle_secs(&self, entry: Entry<'_>) -> u64 {
         heat::idle_secs(entry.heat(), self.common.warmth.now_secs())

@@ -18,6 +18,15 @@ use std::rc::Rc;
 /// Looks that a policy may take to forget keys that are gone, for each key that is new.
 const TIDY_STEPS: u32 = 8;
 
+/// New keys of a database that its policy is told of at a time,
+const NEWCOMERS_AT_ONCE: usize = 256;
+/// and the part of those waiting that it is told of in a turn at least, so that there is an end to
+/// them however many come.
+const NEWCOMERS_SHARE: usize = 128;
+
+/// What a policy holds, in bytes, that is not destroyed where another one takes its place.
+const POLICY_LARGE: usize = 256 << 10;
+
 /// Keys with a deadline that are drawn for one victim at most, whatever `maxmemory-samples` says.
 const DRAWN_MOST: u32 = 1024;
 
@@ -257,8 +266,17 @@ impl Keyspace {
             return;
         }
         self.is_settling = true;
-        for db in &mut self.dbs {
-            db.set_policy(policy);
+        for index in 0..self.dbs.len() {
+            self.open_policy(index);
+        }
+    }
+
+    /// Has a database begin with the policy anew.
+    pub(super) fn open_policy(&mut self, index: usize) {
+        if let Some(old) = self.dbs[index].set_policy(self.policy)
+            && old.memory().sum() > POLICY_LARGE
+        {
+            self.retired.push(old);
         }
     }
 
@@ -270,10 +288,34 @@ impl Keyspace {
         if self.is_settling || enters {
             self.is_settling = false;
             for db in &mut self.dbs {
-                self.is_settling |= db.settle_policy(self.policy, &mut steps);
+                let waiting = db.store().newcomers();
+                let most = NEWCOMERS_AT_ONCE.max(waiting / NEWCOMERS_SHARE);
+                self.is_settling |= db.settle_policy(self.policy, &mut steps, most);
             }
         }
         self.is_settling
+    }
+
+    /// Tells the policy of some of a database's new keys if many have come; something to do at each
+    /// command that may add some, so that turns of many commands leave few behind.
+    #[inline]
+    pub fn show_newcomers(&mut self, index: DbIndex) {
+        let db = &mut self.dbs[index.index()];
+        if db.store().newcomers() > NEWCOMERS_AT_ONCE {
+            db.settle_policy(self.policy, &mut 0, NEWCOMERS_AT_ONCE);
+        }
+    }
+
+    /// Has policies forget some of what they remember of keys that are gone, for about so many looks;
+    /// something to do now and then, because nobody new may come.
+    pub fn tidy_policies(&mut self, mut steps: u32) {
+        let Some(policy) = self.policy else {
+            return;
+        };
+        for index in turn(self.tidying, self.dbs.len()) {
+            self.dbs[index].tidy(policy.scope, &mut steps);
+        }
+        self.tidying = (self.tidying + 1) % self.dbs.len();
     }
 
     /// What a snapshot says of how keys were used, under a policy that looks at it.
@@ -300,7 +342,7 @@ impl Keyspace {
         self.policy.is_some()
     }
 
-    /// Whether a policy has not yet seen all keys.
+    /// Whether there are keys that a policy is still to be shown.
     #[must_use]
     pub fn is_settling(&self) -> bool {
         self.is_settling
@@ -342,10 +384,13 @@ impl Keyspace {
             return Evicted::Nothing;
         };
         let (mut best, mut is_short): (Option<(usize, Victim)>, bool) = (None, false);
-        for (index, db) in self.dbs.iter_mut().enumerate() {
+        let mut first = None;
+        for index in turn(self.evicting, self.dbs.len()) {
+            let db = &mut self.dbs[index];
             if db.is_empty() {
                 continue;
             }
+            first.get_or_insert(index);
             match db.candidate(policy, steps) {
                 Pick::Victim(victim) if best.is_none_or(|(_, best)| victim.rank > best.rank) => {
                     best = Some((index, victim));
@@ -354,6 +399,8 @@ impl Keyspace {
                 _ => {}
             }
         }
+        // None is always the one that uses up the steps, or the first of equals.
+        self.evicting = first.map_or(0, |first| (first + 1) % self.dbs.len());
         let Some((index, victim)) = best else {
             return if is_short {
                 Evicted::OutOfSteps
@@ -406,8 +453,14 @@ impl Keyspace {
     }
 }
 
+/// All databases in order, from one of them on.
+fn turn(from: usize, count: usize) -> impl Iterator<Item = usize> {
+    (from..count).chain(0..from)
+}
+
 impl Db {
-    pub(super) fn set_policy(&mut self, policy: Option<Policy>) {
+    /// Begins with a policy, or with none; what it had before.
+    fn set_policy(&mut self, policy: Option<Policy>) -> Option<Box<dyn EvictionPolicy>> {
         let marks = policy.is_some_and(|policy| policy.entry.marks());
         let newcomers = match policy {
             Some(policy) if policy.entry.enters => match policy.scope {
@@ -419,14 +472,15 @@ impl Db {
         self.store_mut().set_marks(marks, newcomers);
         // A table that begins now has its marks from the beginning.
         let is_settling = self.store().segments() > 0;
-        self.set_evictor(policy.map(|policy| Evictor {
+        let evictor = policy.map(|policy| Evictor {
             policy: (policy.entry.open)(policy.settings),
             candidate: None,
             next_runs: [1, 2].map(|n| Cell::new(policy.settings.seed ^ n)),
             is_settling,
             enters: policy.entry.enters,
             weighs: policy.entry.weighs,
-        }));
+        });
+        self.replace_evictor(evictor).map(|old| old.policy)
     }
 
     /// Goes on by another policy with the marks that there are.
@@ -438,8 +492,9 @@ impl Db {
         }
     }
 
-    /// Shows keys to a new policy, and those that are new to any; whether there is more to show.
-    fn settle_policy(&mut self, policy: Option<Policy>, steps: &mut u32) -> bool {
+    /// Shows keys to a new policy, and at most so many of those that are new to any; whether there is
+    /// more to show.
+    fn settle_policy(&mut self, policy: Option<Policy>, steps: &mut u32, newcomers: usize) -> bool {
         let (store, evictor, common) = self.eviction_parts();
         let Some(evictor) = evictor else {
             // Marks of a policy that is gone.
@@ -459,9 +514,12 @@ impl Db {
             });
             evictor.is_settling = !is_done;
         }
-        if store.has_newcomers() {
+        if store.newcomers() > 0 {
             let mut steps = 0;
-            for key in store.take_newcomers() {
+            for _ in 0..newcomers {
+                let Some(key) = store.take_newcomer() else {
+                    break;
+                };
                 if let Some(entry) = store.find_at(key, among(scope)) {
                     let shown = resident(&common.warmth, entry, key, evictor.weighs);
                     // It may have been used since it came.
@@ -470,12 +528,14 @@ impl Db {
                 }
                 steps += TIDY_STEPS;
             }
-            self.tidy(scope, steps);
+            self.tidy(scope, &mut steps);
         }
-        self.evictor().is_some_and(|evictor| evictor.is_settling)
+        let is_settling = self.evictor().is_some_and(|evictor| evictor.is_settling);
+        is_settling || self.store().newcomers() > 0
     }
 
-    fn tidy(&mut self, scope: Scope, mut steps: u32) {
+    /// Has the policy forget some of what it remembers of keys that are gone.
+    fn tidy(&mut self, scope: Scope, steps: &mut u32) {
         let hasher = self.hasher().clone();
         let (store, evictor, common) = self.eviction_parts();
         let Some(evictor) = evictor else {
@@ -489,12 +549,12 @@ impl Db {
             weighs: evictor.weighs,
             next_runs: &evictor.next_runs,
         };
-        evictor.policy.tidy(&mut keys, &mut steps);
+        evictor.policy.tidy(&mut keys, steps);
     }
 
     /// The next to go from this database.
     fn candidate(&mut self, policy: Policy, steps: &mut u32) -> Pick {
-        self.settle_policy(Some(policy), steps);
+        self.settle_policy(Some(policy), steps, NEWCOMERS_AT_ONCE);
         let hasher = self.hasher().clone();
         let (store, evictor, common) = self.eviction_parts();
         let Some(evictor) = evictor else {
@@ -531,6 +591,9 @@ impl Db {
             };
         }
         let pick = evictor.policy.pick(&mut keys, steps);
+        if pick == Pick::Nothing && keys.store.newcomers() > 0 {
+            return Pick::OutOfSteps;
+        }
         if let Pick::Victim(victim) = pick
             && let Some(entry) = keys.store.find_at(victim.key, among(policy.scope))
         {

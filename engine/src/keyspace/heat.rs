@@ -248,6 +248,11 @@ impl Warmth {
         }
     }
 
+    /// Whether clocks show when keys were touched, and not when they were made.
+    pub(super) fn shows_touches(&self) -> bool {
+        self.touch.get() != Touch::Age
+    }
+
     /// The counter of Redis as it stands now.
     pub(super) fn frequency(&self, entry: &impl Warm) -> u16 {
         let minutes = idle_secs(entry.clock(), self.now_secs()) / 60;

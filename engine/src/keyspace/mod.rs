@@ -25,7 +25,7 @@ pub use watch::Watched;
 
 use crate::base::map::{Set, hasher};
 use crate::base::{ConnId, DbIndex, Now};
-use crate::seam::eviction::PolicyEntry;
+use crate::seam::eviction::{EvictionPolicy, PolicyEntry};
 use crate::value::Value;
 use ahash::RandomState;
 use dovetail_memory::{PageSource, Store};
@@ -95,6 +95,11 @@ pub struct Keyspace {
     is_settling: bool,
     /// The database and the place in it where the next look at clocks begins.
     ageing: (usize, u32),
+    /// The databases that are asked first for a victim, and to forget keys that are gone.
+    evicting: usize,
+    tidying: usize,
+    /// Policies that are no database's any more, and hold much.
+    retired: Vec<Box<dyn EvictionPolicy>>,
 }
 
 impl std::fmt::Debug for Keyspace {
@@ -138,6 +143,9 @@ impl Keyspace {
             victim: Vec::new(),
             is_settling: false,
             ageing: (0, 0),
+            evicting: 0,
+            tidying: 0,
+            retired: Vec::new(),
         }
     }
 
@@ -350,7 +358,7 @@ impl Keyspace {
         self.common.count_changes(removed as u64);
         if let Some(store) = store {
             self.discarded.push(store);
-            self.dbs[index.index()].set_policy(self.policy);
+            self.open_policy(index.index());
         }
         removed
     }
@@ -358,6 +366,9 @@ impl Keyspace {
     /// Destroys up to `budget` discarded records and pieces of large values. Returns whether any are
     /// left.
     pub fn free_some(&mut self, mut budget: u32) -> bool {
+        if self.retired.pop().is_some() {
+            return true;
+        }
         self.stats.lazily_freed += self.common.free_objects(&mut budget);
         while let Some(store) = self.discarded.last_mut() {
             let before = store.len();
@@ -372,9 +383,13 @@ impl Keyspace {
         self.common.discarded_len() > 0
     }
 
-    /// Gives away the values of more than `pieces` pieces that wait to be destroyed.
-    pub fn give_discarded(&mut self, pieces: usize, take: &mut dyn FnMut(Box<Value>)) {
-        self.stats.lazily_freed += self.common.give_objects(pieces, take);
+    /// Gives away the values of more than `pieces` pieces that wait to be destroyed, and policies.
+    pub fn give_discarded(&mut self, pieces: usize, take: &mut dyn FnMut(Box<dyn Send>)) {
+        for policy in self.retired.drain(..) {
+            take(Box::new(policy));
+        }
+        let given = self.common.give_objects(pieces, &mut |value| take(value));
+        self.stats.lazily_freed += given;
     }
 
     /// Goes on giving memory back to the system, up to `bytes` bytes; see [`PageSource::settle`].
@@ -392,7 +407,7 @@ impl Keyspace {
     #[must_use]
     pub fn pending_free(&self) -> usize {
         let stored: usize = self.discarded.iter().map(Store::len).sum();
-        stored + self.common.discarded_len()
+        stored + self.common.discarded_len() + self.retired.len()
     }
 
     /// A key that somebody waits for has changed since the last look.

@@ -43,7 +43,8 @@ pub struct Resident {
     pub mark: u16,
     /// What its clock shows, in 1/65,536 s since some moment; as fine as the row's [`Touch`] makes it.
     pub clock: u64,
-    /// What its record takes, in bytes; 0 unless the row says that the policy weighs.
+    /// What its record takes, in bytes, without the pieces of a value that are blocks of their own; 0
+    /// unless the row says that the policy weighs.
     pub bytes: u32,
 }
 
@@ -105,10 +106,19 @@ pub struct PolicyMemory {
     pub sketch: usize,
 }
 
-/// One way of choosing who goes.
-pub trait EvictionPolicy {
-    /// A key came into scope, or is shown because the policy is new; its record takes `bytes`.
-    /// Returns its mark. A key may enter again without having left. Called only if the row says so.
+impl PolicyMemory {
+    /// All of them.
+    #[must_use]
+    pub fn sum(self) -> usize {
+        self.residents + self.ghosts + self.sketch
+    }
+}
+
+/// One way of choosing who goes. Where it holds much it is destroyed by another thread.
+pub trait EvictionPolicy: Send {
+    /// A key came into scope, a while ago where many came at once, or is shown because the policy is
+    /// new; its record takes `bytes`. Returns its mark. A key may enter again without having left.
+    /// Called only if the row says so.
     fn enter(&mut self, _resident: Resident) -> u16 {
         0
     }
@@ -117,7 +127,8 @@ pub trait EvictionPolicy {
     fn pick(&mut self, keys: &mut dyn Residents, steps: &mut u32) -> Pick;
 
     /// Forgets a part of what it remembers of keys that are gone, so that this stays bounded by the
-    /// keys that are there. Called now and then.
+    /// keys that are there, and gives back room that it needs no more. Called when keys have entered,
+    /// and now and then.
     fn tidy(&mut self, _keys: &mut dyn Residents, _steps: &mut u32) {}
 
     /// Bytes held.

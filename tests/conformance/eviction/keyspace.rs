@@ -133,6 +133,30 @@ fn keys_that_were_there_before_the_policy_go_too() {
 }
 
 #[test]
+fn a_policy_that_holds_much_is_not_destroyed_where_another_takes_its_place() {
+    for policy in all().filter(|policy| policy.scope == Scope::AllKeys) {
+        let mut keyspace = keyspace();
+        keyspace.set_policy(Some(policy));
+        (0..20 * KEYS).for_each(|nth| put(&mut keyspace, nth));
+        while keyspace.settle_policies(1000) {}
+        let expected = usize::from(policy.entry.enters);
+        for what in ["a flush", "another policy"] {
+            let before = keyspace.policy_memory().sum();
+            match what {
+                "a flush" => assert!(keyspace.flush(DbIndex(0)) > 0),
+                _ => keyspace.set_policy(None),
+            }
+            assert!(keyspace.policy_memory().sum() <= before / 4, "{what}");
+            let mut given = 0;
+            keyspace.give_discarded(1, &mut |_| given += 1);
+            assert_eq!(given, expected, "{} after {what}", policy.entry.name);
+            (0..20 * KEYS).for_each(|nth| put(&mut keyspace, nth));
+            while keyspace.settle_policies(1000) {}
+        }
+    }
+}
+
+#[test]
 fn a_cache_goes_on_while_the_policy_changes() {
     let mut keyspace = keyspace();
     let capacity = usize::try_from(KEYS / 3).unwrap();

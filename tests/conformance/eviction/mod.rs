@@ -25,6 +25,7 @@ macro_rules! conforms {
                 entering_twice_is_entering_once,
                 what_is_held_stays_bounded_while_keys_come_and_go,
                 what_is_held_stays_bounded_while_the_same_keys_come_again,
+                what_was_held_is_given_back_though_nobody_comes,
                 a_key_costs_a_word_and_what_is_remembered_another,
             );
         } )*

@@ -1,11 +1,13 @@
 //! A cache that is nothing but maps, a policy over it, and what the steps of a case are made of.
 
 use dovetail_backends::eviction::POLICIES;
+use dovetail_engine::keyspace::heat::{Warm, Warmth};
 use dovetail_engine::seam::eviction::{
-    EvictionPolicy, Locator, Pick, PolicyEntry, PolicySettings, Resident, Residents, Scope, Touch,
+    EvictionPolicy, Locator, Pick, PolicyEntry, PolicySettings, Resident, Residents, Scope,
 };
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
 /// Looks that the keyspace lets a policy take to forget keys, for each that is new.
@@ -14,14 +16,32 @@ const TIDY_STEPS: u32 = 8;
 const PATIENCE: (u64, u64) = (64, 100_000);
 
 /// One key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Key {
-    mark: u16,
-    clock: u64,
+    mark: Cell<u16>,
+    clock: Cell<u16>,
     bytes: u32,
     deadline: Option<u64>,
     /// Where it is among those in scope, if it is.
     place: usize,
+}
+
+impl Warm for Key {
+    fn clock(&self) -> u16 {
+        self.clock.get()
+    }
+
+    fn set_clock(&self, clock: u16) {
+        self.clock.set(clock);
+    }
+
+    fn mark(&self) -> u16 {
+        self.mark.get()
+    }
+
+    fn set_mark(&self, mark: u16) {
+        self.mark.set(mark);
+    }
 }
 
 /// Keys, of which those in scope can be drawn, found and named. Time is the number of steps, in
@@ -34,7 +54,8 @@ pub(super) struct Cache {
     in_scope: Vec<u64>,
     deadlines: BTreeSet<(u64, u64)>,
     scope: Scope,
-    touch: Touch,
+    /// Clocks and marks as the engine has them.
+    warmth: Warmth,
     /// How many keys share a name.
     sharers: u64,
     now: u64,
@@ -61,16 +82,10 @@ impl Cache {
 
     fn shown(&self, id: u64) -> Resident {
         let key = &self.keys[&id];
-        // As fine as the engine's clocks and marks can show it.
-        let clock = match self.touch {
-            Touch::FineClock => key.clock,
-            Touch::Age => key.clock & !0x3f,
-            _ => key.clock & !0xffff,
-        };
         Resident {
             key: self.name(id),
-            mark: key.mark,
-            clock,
+            mark: key.mark(),
+            clock: self.warmth.clock_of(key),
             bytes: key.bytes,
         }
     }
@@ -83,10 +98,10 @@ impl Cache {
     }
 
     fn insert(&mut self, id: u64, bytes: u32, deadline: Option<u64>) {
-        let mark = if self.touch == Touch::Frequency { 5 } else { 0 };
+        let heat = self.warmth.newborn();
         let key = Key {
-            mark,
-            clock: self.now,
+            mark: Cell::new(heat.mark),
+            clock: Cell::new(heat.clock),
             bytes,
             deadline: None,
             place: 0,
@@ -144,42 +159,23 @@ impl Cache {
         }
     }
 
-    /// A hit does to the key what the engine would do.
+    /// A hit does to the key what the engine does.
     fn hit(&mut self, id: u64) -> bool {
-        let (now, touch) = (self.now, self.touch);
-        let chance: f64 = self.random.random();
-        let Some(key) = self.keys.get_mut(&id) else {
-            return false;
-        };
-        let counter = key.mark & 0xff;
-        match touch {
-            Touch::Clock | Touch::FineClock => {}
-            Touch::Count { most } => key.mark += u16::from(key.mark & most < most),
-            Touch::Frequency => {
-                let odds = f64::from(counter.saturating_sub(5)) * 10.0 + 1.0;
-                key.mark += u16::from(counter < 255 && chance * odds < 1.0);
-            }
-            Touch::Age => {
-                // Right on average: from 4 times the logarithm of the hits to that of one more.
-                let counter = key.mark & 0x3f;
-                let hits = (f64::from(counter) / 4.0).exp2();
-                let mut grown = counter;
-                while grown < 63 && f64::from(grown + 1) <= (hits + 1.0).log2() * 4.0 + chance {
-                    grown += 1;
-                }
-                key.mark = (key.mark & !0x3f) | grown;
-            }
-        }
-        if touch != Touch::Age {
-            key.clock = now;
-        }
-        true
+        let key = self.keys.get(&id);
+        key.inspect(|&key| self.warmth.touch(key)).is_some()
+    }
+
+    fn pass_time(&mut self, ticks: u64) {
+        self.now += ticks;
+        // The least number of microseconds that are so many ticks.
+        self.warmth
+            .set_now((self.now * 1_000_000).div_ceil(1 << 16));
     }
 }
 
 impl Residents for Cache {
     fn now(&self) -> u64 {
-        self.now
+        self.warmth.now()
     }
 
     fn count(&self) -> usize {
@@ -192,7 +188,7 @@ impl Residents for Cache {
 
     fn set_mark(&mut self, key: Locator, mark: u16) {
         if let Some(id) = self.behind(key) {
-            self.keys.get_mut(&id).unwrap().mark = mark;
+            self.keys[&id].set_mark(mark);
         }
     }
 
@@ -241,7 +237,9 @@ impl Rig {
             decay_minutes: 1,
             seed: 1,
         };
-        Self {
+        let warmth = Warmth::new(7);
+        warmth.set_touch(row.touch, 10, settings.decay_minutes);
+        let mut rig = Self {
             row,
             policy: (row.open)(settings),
             cache: Cache {
@@ -250,14 +248,16 @@ impl Rig {
                 in_scope: Vec::new(),
                 deadlines: BTreeSet::new(),
                 scope,
-                touch: row.touch,
+                warmth,
                 sharers: 1,
-                now: 1 << 32,
+                now: 0,
                 random: SmallRng::seed_from_u64(7),
             },
             steps: 64,
             looks: 0,
-        }
+        };
+        rig.pass_time(1 << 32);
+        rig
     }
 
     /// Every so many keys have one name from now on.
@@ -267,7 +267,7 @@ impl Rig {
     }
 
     pub(super) fn pass_time(&mut self, ticks: u64) {
-        self.cache.now += ticks;
+        self.cache.pass_time(ticks);
     }
 
     /// A key comes, with a deadline if the policy is about deadlines.
@@ -291,12 +291,17 @@ impl Rig {
         let shown = self.cache.find(name).unwrap();
         let mark = self.policy.enter(shown);
         self.cache.set_mark(name, mark);
-        self.policy.tidy(&mut self.cache, &mut TIDY_STEPS.clone());
+        self.tidy(TIDY_STEPS);
     }
 
     pub(super) fn hit(&mut self, id: u64) -> bool {
         self.pass_time(1);
         self.cache.hit(id)
+    }
+
+    /// The policy gets so many looks to forget keys that are gone.
+    pub(super) fn tidy(&mut self, mut steps: u32) {
+        self.policy.tidy(&mut self.cache, &mut steps);
     }
 
     /// The key goes without the policy's doing.

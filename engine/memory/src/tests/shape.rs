@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{CountedPages, hash, key, new_store, put, remove};
-use crate::{Body, Due, Lookup, NewBody, Store};
+use crate::{Body, Due, Lookup, NewBody, Newcomers, Store};
 
 #[test]
 fn an_empty_store_holds_no_memory() {
@@ -160,4 +160,35 @@ fn an_appended_large_body_rarely_moves() {
     }
     assert!(moves < 10, "{moves} moves");
     store.check();
+}
+
+#[test]
+fn all_that_is_held_and_not_in_use_is_idle_with_marks_too() {
+    let pages = Rc::new(CountedPages::default());
+    let mut store: Store<()> = Store::new(pages.clone());
+    store.set_marks(true, Newcomers::Unnamed);
+    let used = |store: &Store<()>| {
+        let stats = store.stats();
+        stats.record_bytes - stats.large_bytes + store.table_memory()
+    };
+    (0..50_000).for_each(|n| put(&mut store, n, None));
+    assert_eq!(store.idle_memory(), pages.out() - used(&store));
+    (100..50_000).for_each(|n| remove(&mut store, n));
+    assert_eq!(store.idle_memory(), pages.out() - used(&store));
+    store.set_marks(false, Newcomers::Unnamed);
+    assert!(store.remark(&mut 1_000_000, &mut |_, _| {}));
+    assert_eq!(store.idle_memory(), pages.out() - used(&store));
+}
+
+#[test]
+fn newcomers_are_taken_one_by_one_in_their_order() {
+    let mut store = new_store::<()>();
+    store.set_marks(true, Newcomers::Inserted);
+    (0..5000).for_each(|n| put(&mut store, n, None));
+    for n in 0..5000 {
+        assert_eq!(store.newcomers(), 5000 - n);
+        let locator = Store::<()>::locator(hash(&key(n)));
+        assert_eq!(store.take_newcomer(), Some(locator));
+    }
+    assert_eq!(store.take_newcomer(), None);
 }

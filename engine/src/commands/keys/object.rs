@@ -82,7 +82,7 @@ fn help(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 
 /// OBJECT IDLETIME key
 ///
-/// Errors: idle time is not tracked under an LFU policy.
+/// Errors: idle time is not tracked under an LFU policy, nor while a hyperbolic one is at work.
 fn idletime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let Some(idle) = look_up(ctx, args, Db::idle_secs) else {
         return Ok(());
@@ -92,6 +92,13 @@ fn idletime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that \
              when switching between policies at runtime LRU and LFU data will take some time to \
              adjust.",
+        ));
+    }
+    if !ctx.keyspace.peek_db(ctx.db).tracks_idle_time() {
+        return Err(CmdError::fixed(
+            "ERR A hyperbolic maxmemory policy is selected, idle time not tracked. Please note \
+             that when switching between policies at runtime ages and idle times will take some \
+             time to adjust.",
         ));
     }
     ctx.reply.integer(idle.cast_signed());

@@ -3,7 +3,9 @@
 
 use super::feed::recorded;
 use super::*;
+use crate::base::DbIndex;
 use crate::executor::embed::NullHost;
+use crate::keyspace::Evicted;
 use crate::seam::eviction::{
     EvictionPolicy, Locator, Pick, PolicyEntry, PolicyMemory, Resident, Residents, Touch, Victim,
 };
@@ -114,8 +116,21 @@ impl EvictionPolicy for Queue {
         Pick::OutOfSteps
     }
 
+    fn tidy(&mut self, keys: &mut dyn Residents, steps: &mut u32) {
+        let all = self.0.len().min(*steps as usize);
+        for key in self.0.drain(..all).collect::<Vec<_>>() {
+            *steps -= 1;
+            if keys.find(key).is_some() {
+                self.0.push_back(key);
+            }
+        }
+    }
+
     fn memory(&self) -> PolicyMemory {
-        PolicyMemory::default()
+        PolicyMemory {
+            residents: self.0.len(),
+            ..PolicyMemory::default()
+        }
     }
 }
 
@@ -128,7 +143,7 @@ const ROW: PolicyEntry = PolicyEntry {
     open: |_| Box::new(Anybody),
 };
 
-static ROWS: [PolicyEntry; 3] = [
+static ROWS: [PolicyEntry; 4] = [
     ROW,
     PolicyEntry {
         name: "sieve",
@@ -139,6 +154,11 @@ static ROWS: [PolicyEntry; 3] = [
     PolicyEntry {
         name: "lfu",
         touch: Touch::Frequency,
+        ..ROW
+    },
+    PolicyEntry {
+        name: "hyperbolic",
+        touch: Touch::Age,
         ..ROW
     },
 ];
@@ -382,6 +402,86 @@ fn a_policy_that_is_chosen_late_sees_all_keys_in_slices() {
     assert!(policy.contains("allkeys-sieve"));
 }
 
+/// A rig with a limit that is far away and a policy that is told who comes, and how many it knows.
+fn queue_rig() -> (Rig, usize, impl Fn(&Rig) -> usize) {
+    let (mut rig, conn, _scale) = rig("allkeys-sieve");
+    rig.limit(conn, LIMIT);
+    let known = |rig: &Rig| rig.engine.keyspace.policy_memory().residents;
+    (rig, conn, known)
+}
+
+#[test]
+fn a_policy_forgets_who_is_gone_though_nobody_comes() {
+    let (mut rig, conn, known) = queue_rig();
+    rig.put(conn, 3000, "");
+    let all: Vec<String> = (0..3000).map(|n| format!("k{n}")).collect();
+    rig.say(conn, &[&format!("DEL {}", all.join(" "))]);
+    assert!(known(&rig) > 2000);
+    for _ in 0..100 {
+        rig.pass(100);
+    }
+    assert_eq!(known(&rig), 0);
+}
+
+#[test]
+fn a_policy_is_told_in_slices_of_the_many_that_a_script_brings() {
+    let (mut rig, conn, known) = queue_rig();
+    let script = b"for n = 1, 5000 do redis.call('set', 'k' .. n, n) end";
+    rig.send(conn, &wire(&[b"EVAL", script, b"0"]));
+    let (mut turns, mut before) = (0, 0);
+    loop {
+        rig.turn();
+        let now = known(&rig);
+        assert!(now - before <= 1000, "{} in a turn", now - before);
+        before = now;
+        turns += 1;
+        assert!(turns < 100, "it comes to rest");
+        if !rig.is_restless() {
+            break;
+        }
+    }
+    assert_eq!((known(&rig), rig.all_keys()), (5000, 5000));
+}
+
+#[test]
+fn many_commands_in_a_turn_leave_few_whom_a_policy_does_not_know() {
+    let (mut rig, conn, known) = queue_rig();
+    let requests: Vec<String> = (0..5000).map(|n| format!("SET k{n} v\r\n")).collect();
+    rig.send(conn, requests.concat().as_bytes());
+    assert_eq!(rig.all_keys(), 5000);
+    assert!(known(&rig) > 4000, "{} are known", known(&rig));
+}
+
+#[test]
+fn a_database_whose_policy_is_long_about_it_does_not_keep_others_from_their_turn() {
+    let (mut rig, conn, _) = queue_rig();
+    rig.put(conn, 1000, "");
+    let gone: Vec<String> = (1..1000).map(|n| format!("k{n}")).collect();
+    rig.say(conn, &[&format!("DEL k0 {}", gone.join(" ")), "SET k0 v"]);
+    rig.say(conn, &["SELECT 1", "SET other v"]);
+    rig.turn();
+    let keyspace = &mut rig.engine.keyspace;
+    let first = [keyspace.evict(&mut 10), keyspace.evict(&mut 10)];
+    assert!(first.contains(&Evicted::Key(DbIndex(1))), "{first:?}");
+}
+
+#[test]
+fn equals_go_from_all_databases_alike() {
+    let (mut rig, conn, _scale) = rig("allkeys-random");
+    rig.put(conn, 100, "");
+    rig.say(conn, &["SELECT 3"]);
+    rig.put(conn, 100, "");
+    rig.limit(conn, LIMIT);
+    rig.turn();
+    let keyspace = &mut rig.engine.keyspace;
+    for _ in 0..100 {
+        assert!(matches!(keyspace.evict(&mut 64), Evicted::Key(_)));
+    }
+    for index in [0, 3] {
+        assert_eq!(keyspace.db(DbIndex(index)).len(), 50);
+    }
+}
+
 #[test]
 fn a_script_is_judged_by_what_there_was_when_it_began() {
     let (mut rig, conn, scale) = rig("noeviction");
@@ -426,6 +526,25 @@ fn frequencies_are_told_and_brought_back() {
     rig.pass(60_000 * 10);
     assert_eq!(rig.say(conn, &["OBJECT FREQ copy"]), ":190\r\n");
     assert_eq!(rig.say(conn, &["OBJECT FREQ fresh"]), ":0\r\n");
+}
+
+#[test]
+fn idle_time_is_told_where_it_is_known() {
+    let (mut rig, conn, _scale) = rig("allkeys-hyperbolic");
+    rig.say(conn, &["SET k v"]);
+    rig.pass(60_000);
+    assert_eq!(rig.say(conn, &["OBJECT IDLETIME k"]), ":60\r\n");
+    rig.limit(conn, LIMIT);
+    rig.say(conn, &["GET k"]);
+    let told = rig.say(conn, &["OBJECT IDLETIME k"]);
+    assert!(told.starts_with("-ERR A hyperbolic maxmemory policy is selected, idle time not"));
+    assert_eq!(rig.say(conn, &["OBJECT IDLETIME missing"]), "$-1\r\n");
+    rig.say(
+        conn,
+        &["CONFIG SET maxmemory-policy allkeys-sieve", "GET k"],
+    );
+    rig.pass(5000);
+    assert_eq!(rig.say(conn, &["OBJECT IDLETIME k"]), ":5\r\n");
 }
 
 #[test]
