@@ -3,8 +3,8 @@
 //!
 //! `ordered`: the index by deadline knows what is due. A small slice of it at each turn of the loop,
 //! the larger the more is due; while anything is, the loop does not sleep. `sampled`: ten times a
-//! second twenty random keys of each database, again while more than a quarter were due, for at
-//! most a quarter of the time.
+//! second twenty random keys of each database, again while more than a tenth were due, for at most a
+//! quarter of the time.
 
 use super::persist::NOBODY;
 use super::{Engine, cron};
@@ -25,8 +25,9 @@ const BACKLOG_SHARE: usize = 2048;
 const BACKLOG_KEYS_MAX: usize = 128;
 /// Keys that are drawn together.
 const DRAWN_KEYS: u32 = 20;
-/// Of which more than one in so many must have been due for another round.
-const STALE_SHARE: u32 = 4;
+/// Of which more than so many percent must have been due for another round at effort 1, and one less
+/// for each further point. Two rounds must say so: one does by chance long before so few are due.
+const STALE_PERCENT: u64 = 10;
 /// Percent of the time that sampling may take at effort 1,
 const SAMPLING_PERCENT: u64 = 25;
 /// and what each further point of effort adds.
@@ -63,7 +64,7 @@ impl Engine {
         self.expiry.looked_ms = now_ms;
         self.expiry.has_backlog = false;
         if self.expires() && self.config.memory.expiry_cycle == ExpiryCycle::Ordered {
-            self.expire_ordered(now);
+            self.expire_timed(now);
         }
     }
 
@@ -78,11 +79,19 @@ impl Engine {
         if !self.expires() {
             return;
         }
+        // What removed keys have left in the index goes even though nothing is due.
+        self.expire_timed(now);
+    }
+
+    /// A part of the cycle that is chosen, and what it takes.
+    fn expire_timed(&mut self, now: Now) {
+        let begun = (self.stopwatch)();
         match self.config.memory.expiry_cycle {
-            // What removed keys have left in the index goes even though nothing is due.
             ExpiryCycle::Ordered => self.expire_ordered(now),
-            ExpiryCycle::Sampled => self.expire_sampled(now),
+            ExpiryCycle::Sampled => self.expire_sampled(now, begun),
         }
+        let taken = (self.stopwatch)().saturating_sub(begun);
+        self.observed.stats.expire_nanos += taken;
     }
 
     /// Whether keys expire though nobody asks for them.
@@ -129,15 +138,17 @@ impl Engine {
         u32::try_from(more.min(BACKLOG_KEYS_MAX)).unwrap_or(0)
     }
 
-    fn expire_sampled(&mut self, now: Now) {
+    fn expire_sampled(&mut self, now: Now, begun: u64) {
         let effort = u64::from(self.config.memory.active_expire_effort.clamp(1, 10)) - 1;
         let percent = SAMPLING_PERCENT + EFFORT_PERCENT * effort;
+        let acceptable = STALE_PERCENT - effort;
         let period_ns = cron::period(&self.config).0 * 1000;
-        let ends = (self.stopwatch)() + period_ns * percent / 100;
+        let ends = begun + period_ns * percent / 100;
         let count = self.keyspace.count();
         let first = self.expiry.from % count.max(1);
         let (mut looked, mut stale) = (0, 0);
         for index in self.databases().cycle().skip(first).take(count) {
+            let mut calm = 0;
             loop {
                 let drawn = self.draw_keys(index);
                 (looked, stale) = (looked + drawn.0, stale + drawn.1);
@@ -147,7 +158,9 @@ impl Engine {
                     self.end_sampling(now, looked, stale);
                     return;
                 }
-                if drawn.1 * STALE_SHARE <= drawn.0 {
+                let is_calm = u64::from(drawn.1) * 100 <= u64::from(drawn.0) * acceptable;
+                calm = if is_calm { calm + 1 } else { 0 };
+                if calm == 2 || drawn.1 == 0 {
                     break;
                 }
             }
