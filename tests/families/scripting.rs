@@ -204,6 +204,18 @@ e0e1f9fabfc9d4800c877a703b823ac0578ff8db
 -ERR Unknown lua shebang option: name=foo
 > EVAL "#!python\nreturn 1" 0
 -ERR Unexpected engine in script shebang: #!python
+> SCRIPT LOAD "#!lua flags=no-writes,\nreturn 1"
+-ERR Unexpected flag in script shebang:{*}
+> EVAL "#!lua" 0
+-ERR Invalid script shebang
+> EVAL "#!lua \"x\nreturn 1" 0
+-ERR Invalid engine in script shebang
+> EVAL "#!lua flags=allow-oom,allow-stale flags=no-cluster,allow-cross-slot-keys\nreturn 1" 0
+:1
+> EVAL_RO "#!lua flags=allow-oom\nreturn 1" 0
+-ERR Can not execute a script with write flag using *_ro command.
+> EVAL_RO "#!lua flags=no-writes\nreturn 1" 0
+:1
 > EVAL_RO "return redis.call('PUBLISH','a','b')" 0
 -ERR Write commands are not allowed from read-only scripts. script: {*}
 

@@ -176,7 +176,12 @@ fn stage(
     keys: usize,
     access: Access,
 ) -> Outcome {
-    let read_only = access == Access::ReadOnly || ctx.scripts.declared(script).no_writes;
+    let declared = ctx.scripts.declared(script);
+    if access == Access::ReadOnly && declared.any && !declared.no_writes {
+        let text = "ERR Can not execute a script with write flag using *_ro command.";
+        return Err(CmdError::fixed(text));
+    }
+    let read_only = access == Access::ReadOnly || declared.no_writes;
     if let Some(machine) = &ctx.scripts.machine {
         let mut words = machine.desk().words.borrow_mut();
         words.clear();

@@ -52,7 +52,7 @@ impl Runner<'_> {
             return self.slow_gates(flags, command, args, out);
         }
         if self.ctx.config.memory.maxmemory != 0
-            && let Some(error) = self.lacks_memory(command)
+            && let Some(error) = self.lacks_memory(command, args)
         {
             return self.refuse(command, &error);
         }
@@ -103,13 +103,13 @@ impl Runner<'_> {
                         SHUTDOWN NOSAVE.";
             return self.refuse(command, &CmdError::fixed(text));
         }
-        if let Some(error) = self.kept_out(command) {
+        if let Some(error) = self.kept_out(command, args) {
             return self.refuse(command, &error);
         }
-        if self.must_wait_for_pause(command) {
+        if self.must_wait_for_pause(command, args) {
             return self.postpone();
         }
-        if let Some(error) = self.memory_gate(flags, command) {
+        if let Some(error) = self.memory_gate(flags, command, args) {
             return self.refuse(command, &error);
         }
         if flags.has(SessionFlags::MULTI) && !runs_inside_multi(&row.full_name) {
@@ -140,9 +140,9 @@ impl Runner<'_> {
     }
 
     /// Why persistence does not let this command pass, if it doesn't.
-    fn kept_out(&self, command: CommandId) -> Option<CmdError> {
+    fn kept_out(&self, command: CommandId, args: &Args<'_>) -> Option<CmdError> {
         let row = self.ctx.commands.row(command);
-        let writes = |command| self.ctx.commands.row(command).flags.has(Flags::WRITE);
+        let writes = |command, args: &Args<'_>| self.flags_of(command, args).has(Flags::WRITE);
         match self.ctx.persist.gate() {
             Gate::Open => None,
             Gate::Loading if row.flags.has(Flags::LOADING) => None,
@@ -152,9 +152,11 @@ impl Runner<'_> {
             Gate::ReadOnly => {
                 let conn = self.ctx.clients.get(self.ctx.conn);
                 let multi = conn.and_then(|conn| conn.session.multi.as_ref());
-                let queued =
-                    || multi.is_some_and(|multi| multi.queue.iter().any(|one| writes(one.command)));
-                let is_refused = writes(command)
+                let queued = || {
+                    let mut queue = multi.iter().flat_map(|multi| &multi.queue);
+                    queue.any(|one| writes(one.command, &one.args.args()))
+                };
+                let is_refused = writes(command, args)
                     || row.spec.name == "ping"
                     || (row.spec.name == "exec" && queued());
                 is_refused.then(|| CmdError::text(self.ctx.persist.refusal()))
@@ -163,13 +165,18 @@ impl Runner<'_> {
     }
 
     /// Why the limit on memory does not let this command pass, if it doesn't.
-    fn memory_gate(&mut self, flags: SessionFlags, command: CommandId) -> Option<CmdError> {
+    fn memory_gate(
+        &mut self,
+        flags: SessionFlags,
+        command: CommandId,
+        args: &Args<'_>,
+    ) -> Option<CmdError> {
         if self.ctx.config.memory.maxmemory == 0 || self.suspended.is_some() {
             None
         } else if flags.has(SessionFlags::MULTI) {
             self.lacks_memory_in_multi(command)
         } else {
-            self.lacks_memory(command)
+            self.lacks_memory(command, args)
         }
     }
 
@@ -184,7 +191,7 @@ impl Runner<'_> {
     }
 
     /// Whether a pause holds this command back, be it only to be queued.
-    fn must_wait_for_pause(&self, command: CommandId) -> bool {
+    fn must_wait_for_pause(&self, command: CommandId, args: &Args<'_>) -> bool {
         let now = self.ctx.now.monotonic;
         let pause = self.ctx.clients.pause.filter(|pause| pause.until > now);
         if pause.is_some_and(|pause| pause.scope == PauseScope::All) {
@@ -199,7 +206,8 @@ impl Runner<'_> {
             let multi = conn.and_then(|conn| conn.session.multi.as_ref());
             multi.is_some_and(|multi| multi.writes)
         };
-        row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE))
+        let flags = self.flags_of(command, args);
+        flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE))
             || (row.spec.name == "exec" && queue_writes())
     }
 

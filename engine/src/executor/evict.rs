@@ -13,7 +13,7 @@ use crate::base::{Micros, Now};
 use crate::command::spec::Flags;
 use crate::command::{CmdError, CommandId};
 use crate::keyspace::Evicted;
-use crate::resp::ReplyBuf;
+use crate::resp::{Args, ReplyBuf};
 use crate::seam::host::LogLevel;
 
 /// Steps that a command pays for each point of tenacity, up to ten points.
@@ -79,8 +79,8 @@ enum Room {
 impl Runner<'_> {
     /// Makes room for a command that may take memory, and refuses it if there is none.
     #[inline]
-    pub(super) fn lacks_memory(&mut self, command: CommandId) -> Option<CmdError> {
-        let flags = self.ctx.commands.row(command).flags;
+    pub(super) fn lacks_memory(&mut self, command: CommandId, args: &Args<'_>) -> Option<CmdError> {
+        let flags = self.flags_of(command, args);
         let asks = flags.has(Flags::DENYOOM.and(Flags::MAY_REPLICATE));
         self.is_out_of_memory = asks && self.make_room() == Room::Nothing;
         (self.is_out_of_memory && flags.has(Flags::DENYOOM)).then_some(REFUSAL)

@@ -52,7 +52,7 @@ pub(super) struct Expiry {
     /// The database whose turn is next.
     from: usize,
     /// The stopwatch at the end of the last slice.
-    ended_ns: u64,
+    ended: u64,
 }
 
 impl Expiry {
@@ -73,7 +73,7 @@ impl Engine {
         self.expiry.looked_ms = now_ms;
         self.expiry.has_backlog = false;
         if self.expires() && self.config.memory.expiry_cycle == ExpiryCycle::Ordered {
-            self.expire_ordered(now);
+            self.expire_timed(now);
         }
     }
 
@@ -88,11 +88,19 @@ impl Engine {
         if !self.expires() {
             return;
         }
+        // What removed keys have left in the index goes even though nothing is due.
+        self.expire_timed(now);
+    }
+
+    /// A part of the cycle that is chosen, and what it takes.
+    fn expire_timed(&mut self, now: Now) {
+        let begun = (self.stopwatch)();
         match self.config.memory.expiry_cycle {
-            // What removed keys have left in the index goes even though nothing is due.
-            ExpiryCycle::Ordered => self.expire_ordered(now),
-            ExpiryCycle::Sampled => self.expire_sampled(now),
+            ExpiryCycle::Ordered => self.expire_ordered(now, begun),
+            ExpiryCycle::Sampled => self.expire_sampled(now, begun),
         }
+        let taken = (self.stopwatch)().saturating_sub(begun);
+        self.observed.stats.expire_nanos += taken;
     }
 
     /// Whether keys expire though nobody asks for them.
@@ -105,9 +113,8 @@ impl Engine {
         (0..count).map(DbIndex)
     }
 
-    fn expire_ordered(&mut self, now: Now) {
-        let began_ns = (self.stopwatch)();
-        let ends_ns = began_ns + self.slice_ns(began_ns);
+    fn expire_ordered(&mut self, now: Now, begun: u64) {
+        let ends = begun + self.slice_ns(begun);
         let mut batches = BATCHES_MAX * self.effort();
         let (mut expired, count) = (0, self.keyspace.count());
         let first = self.expiry.from % count.max(1);
@@ -119,8 +126,8 @@ impl Engine {
                     break;
                 }
                 batches -= 1;
-                self.expiry.ended_ns = (self.stopwatch)();
-                if batches == 0 || self.expiry.ended_ns >= ends_ns {
+                self.expiry.ended = (self.stopwatch)();
+                if batches == 0 || self.expiry.ended >= ends {
                     // A database that uses the slice up does not starve the others.
                     self.expiry.from = index.index() + 1;
                     self.expiry.has_backlog = self.is_any_due();
@@ -143,24 +150,24 @@ impl Engine {
         databases.any(|index| self.keyspace.may_be_due(index))
     }
 
-    /// How long the slice that begins at `began_ns` may take, in nanoseconds.
-    fn slice_ns(&self, began_ns: u64) -> u64 {
+    /// How long the slice that begins at `begun` may take, in nanoseconds.
+    fn slice_ns(&self, begun: u64) -> u64 {
         if !self.is_any_due() {
             return 0;
         }
         let effort = u64::from(self.effort());
         let more = u64::try_from(self.keyspace.backlog().keys / SHARE_KEYS).unwrap_or(u64::MAX);
         let percent = SHARE_PERCENT.saturating_add(more).min(SHARE_PERCENT_MAX);
-        let since_ns = began_ns.saturating_sub(self.expiry.ended_ns);
+        let since_ns = begun.saturating_sub(self.expiry.ended);
         let share_ns = since_ns.saturating_mul(percent) / 100;
         share_ns.clamp(SLICE_NS_MIN, SLICE_NS_MAX) * effort
     }
 
-    fn expire_sampled(&mut self, now: Now) {
+    fn expire_sampled(&mut self, now: Now, begun: u64) {
         let effort = u64::from(self.effort()) - 1;
         let percent = SAMPLING_PERCENT + EFFORT_PERCENT * effort;
         let period_ns = cron::period(&self.config).0 * 1000;
-        let ends = (self.stopwatch)() + period_ns * percent / 100;
+        let ends = begun + period_ns * percent / 100;
         let count = self.keyspace.count();
         let first = self.expiry.from % count.max(1);
         let (mut looked, mut stale) = (0, 0);

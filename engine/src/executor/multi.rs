@@ -16,8 +16,9 @@ impl Runner<'_> {
             let error = CmdError::fixed("ERR Command not allowed inside a transaction");
             return self.refuse(command, &error);
         }
-        let writes = row.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE));
-        let takes_memory = row.flags.has(Flags::DENYOOM);
+        let flags = self.flags_of(command, args);
+        let writes = flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE));
+        let takes_memory = flags.has(Flags::DENYOOM);
         let session = self.ctx.session();
         if let Some(multi) = &mut session.multi
             && !multi.broken

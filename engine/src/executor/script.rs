@@ -16,13 +16,18 @@ use crate::command::{CmdError, CommandId, Outcome};
 use crate::conn::{Multi, SessionFlags};
 use crate::persist::Gate;
 use crate::resp::{Args, OwnedArgs, ReplyBuf};
-use crate::script::{Busy, End, Machine, Resume, Run, Step};
+use crate::script::{Busy, End, Machine, Nested, Resume, Run, Step, shebang};
 use crate::seam::machine::Outbox;
 
 /// How long a slow script runs in a turn, in nanoseconds.
 const SLICE_NANOS: u64 = 2_000_000;
 /// What a tick is taken for where the stopwatch stands still, in nanoseconds.
 const TICK_NANOS: u64 = 100_000;
+/// What a script's declaration decides of its command's behaviour.
+const DECLARED: Flags = Flags::WRITE
+    .and(Flags::MAY_REPLICATE)
+    .and(Flags::DENYOOM)
+    .and(Flags::STALE);
 /// Reply buffers larger than this are given back between two calls.
 const REPLY_KEPT_BYTES: usize = 64 * 1024;
 
@@ -36,7 +41,7 @@ struct Running {
     /// Whether the caller was inside a transaction before.
     was_executing: bool,
     has_written: bool,
-    /// There was no room when it began, and nothing that could go.
+    /// There was no room when it began, and nothing that could go; the script cares.
     is_out_of_memory: bool,
     /// The stopwatch when it began, or its present slice did, and ticks since.
     since: u64,
@@ -80,6 +85,45 @@ pub(super) enum ScriptEnd {
 }
 
 impl Runner<'_> {
+    /// How a command behaves: one that runs a script does as the script has declared.
+    #[inline]
+    pub(super) fn flags_of(&self, command: CommandId, args: &Args<'_>) -> Flags {
+        let flags = self.ctx.commands.row(command).flags;
+        // Those that run scripts are the only ones that show themselves to MONITOR.
+        if flags.has(Flags::SKIP_MONITOR) {
+            self.flags_of_script(command, args)
+        } else {
+            flags
+        }
+    }
+
+    #[cold]
+    fn flags_of_script(&self, command: CommandId, args: &Args<'_>) -> Flags {
+        let row = self.ctx.commands.row(command);
+        let word = args.get(1);
+        let declared = if row.spec.name.starts_with("evalsha") {
+            let script = self.ctx.scripts.find(word);
+            script.map(|script| self.ctx.scripts.declared(script))
+        } else {
+            // What is wrong with it is said by the command.
+            shebang::read(word).ok().map(|(declared, _)| declared)
+        };
+        let Some(declared) = declared.filter(|declared| declared.any) else {
+            return row.flags;
+        };
+        let mut flags = row.flags.without(DECLARED);
+        if !declared.no_writes {
+            flags = flags | Flags::WRITE | Flags::MAY_REPLICATE;
+            if !declared.allow_oom {
+                flags = flags | Flags::DENYOOM;
+            }
+        }
+        if declared.allow_stale {
+            flags = flags | Flags::STALE;
+        }
+        flags
+    }
+
     /// Runs the script that the command has staged.
     #[cold]
     pub(super) fn run_script(
@@ -99,6 +143,8 @@ impl Runner<'_> {
             self.show_monitors(args, None);
         }
         let db = self.ctx.db;
+        let allows_oom = self.ctx.scripts.declared(run.script).allow_oom;
+        let is_limited = self.ctx.config.memory.maxmemory != 0 && !allows_oom;
         let session = self.ctx.session();
         let was_executing = session.flags.has(SessionFlags::EXECUTING);
         session.flags.set(SessionFlags::EXECUTING);
@@ -108,7 +154,7 @@ impl Runner<'_> {
             db,
             was_executing,
             has_written: false,
-            is_out_of_memory: self.is_out_of_memory && self.ctx.config.memory.maxmemory != 0,
+            is_out_of_memory: self.is_out_of_memory && is_limited,
             since: begun,
             ticks: 0,
             begun,
@@ -188,7 +234,8 @@ impl Runner<'_> {
         let caller = std::mem::replace(&mut self.ctx.reply.protocol, protocol);
         let args = words.args();
         self.ctx.hashed = None;
-        let admitted = self.admit(running, &args);
+        let resolved = self.ctx.commands.resolve(&args).ok();
+        let admitted = self.admit(running, resolved, &args);
         match admitted {
             Ok(command) => {
                 self.execute(command, &args, out);
@@ -196,7 +243,12 @@ impl Runner<'_> {
                     self.tell_monitors_of_script(command, &args);
                 }
             }
-            Err(ref error) => self.answer_error(error),
+            Err(ref error) => {
+                if let Some(command) = resolved {
+                    self.ctx.observed.commands[usize::from(command)].rejected += 1;
+                }
+                self.answer_error(error);
+            }
         }
         std::mem::swap(self.ctx.reply.buf, &mut reply);
         self.ctx.reply.protocol = caller;
@@ -212,9 +264,14 @@ impl Runner<'_> {
     }
 
     /// Whether the script may run this.
-    fn admit(&self, running: &mut Running, args: &Args<'_>) -> Result<CommandId, CmdError> {
+    fn admit(
+        &self,
+        running: &mut Running,
+        resolved: Option<CommandId>,
+        args: &Args<'_>,
+    ) -> Result<CommandId, CmdError> {
         let refuse = |text| Err(CmdError::fixed(text));
-        let Ok(command) = self.ctx.commands.resolve(args) else {
+        let Some(command) = resolved else {
             return refuse("ERR Unknown Redis command called from script");
         };
         let row = self.ctx.commands.row(command);
@@ -299,6 +356,7 @@ impl Runner<'_> {
         let outcome = match end {
             End::Replied => {
                 self.ctx.reply.buf.append(&mut desk.result.borrow_mut());
+                self.count_nested(command, &desk.nested.take());
                 Ok(())
             }
             End::RepliedError { counted } => {
@@ -320,6 +378,17 @@ impl Runner<'_> {
         desk.tidy();
         self.ctx.scripts.machine = Some(running.machine);
         outcome
+    }
+
+    /// Errors within a reply count as failures: each that a command has failed with, and all others
+    /// together.
+    fn count_nested(&mut self, command: CommandId, nested: &Nested) {
+        let observed = &mut *self.ctx.observed;
+        observed.commands[usize::from(command)].failed +=
+            nested.counted + u64::from(!nested.fresh.is_empty());
+        for word in &nested.fresh {
+            observed.stats.count_error(&String::from_utf8_lossy(word));
+        }
     }
 
     /// Answers with an error, which may have been counted when a command of the script failed.

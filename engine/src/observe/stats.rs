@@ -85,6 +85,8 @@ pub struct ServerStats {
     pub over_limit_since: Option<Micros>,
     /// Times the expiry cycle ran out of budget.
     pub expire_cut_short: u64,
+    /// Nanoseconds that removing expired keys in the background has taken.
+    pub expire_nanos: u64,
     /// Share of keys with a deadline that were due when they were drawn, smoothed.
     pub expire_stale_share: f64,
     /// Connections closed for their output.
@@ -133,7 +135,9 @@ impl ServerStats {
     #[cold]
     pub fn count_error(&mut self, line: &str) {
         self.errors += 1;
-        let prefix = line.split([' ', '\r', '\n']).next().unwrap_or("ERR");
+        // A word alone is no code.
+        let prefix = line.split_once([' ', '\r', '\n']);
+        let prefix = prefix.map_or("ERR", |(prefix, _)| prefix);
         if let Some(known) = self
             .errors_by_prefix
             .iter_mut()

@@ -1,6 +1,6 @@
 //! Between the wire and Lua: replies that commands give to a script, and what a script returns.
 
-use super::exchange::End;
+use super::exchange::{End, Nested};
 use super::libraries::{double, general};
 use crate::resp::{Protocol, Reply};
 use mlua::{Lua, LuaString, Table, Value};
@@ -203,31 +203,35 @@ pub(super) fn truncated(value: f64) -> i64 {
     }
 }
 
-/// Writes what a script has returned; `seen` is the protocol that the script has chosen.
+/// Writes what a script has returned; `seen` is the protocol that the script has chosen. Returns the
+/// errors within the reply as well.
 pub(super) fn to_reply(
     value: &Value,
     seen: Protocol,
     fields: &Fields,
     reply: &mut Reply<'_>,
-) -> End {
+) -> (End, Nested) {
     let mark = reply.buf.mark();
     let mut writer = Writer {
         seen,
         fields,
         reply,
         left: REPLY_VALUES_MAX,
+        nested: Nested::default(),
     };
     writer.write(value, 0);
+    let nested = writer.nested;
     if writer.left == 0 || writer.reply.buf.len() > REPLY_BYTES_MAX {
         reply.buf.truncate(mark);
         reply.error(b"ERR the reply of the script is too large");
-        return End::RepliedError { counted: false };
+        return (End::RepliedError { counted: false }, Nested::default());
     }
     match value {
-        Value::Table(table) if fields.err_of(table).is_some() => End::RepliedError {
-            counted: fields.is_counted(table),
-        },
-        _ => End::Replied,
+        Value::Table(table) if fields.err_of(table).is_some() => {
+            let counted = fields.is_counted(table);
+            (End::RepliedError { counted }, Nested::default())
+        }
+        _ => (End::Replied, nested),
     }
 }
 
@@ -238,6 +242,7 @@ struct Writer<'a, 'r> {
     reply: &'a mut Reply<'r>,
     /// Values that may still be written: a table that holds itself twice has no end.
     left: usize,
+    nested: Nested,
 }
 
 impl Writer<'_, '_> {
@@ -253,7 +258,9 @@ impl Writer<'_, '_> {
             Value::Boolean(value) if self.seen == Protocol::Resp3 => self.reply.boolean(*value),
             Value::Boolean(true) => self.reply.integer(1),
             Value::Table(_) if depth == DEPTH_MAX => {
-                self.reply.error(b"ERR reached lua stack limit");
+                let line = b"ERR reached lua stack limit";
+                self.note_error(line);
+                self.reply.error(line);
             }
             Value::Table(table) => {
                 if !self.write_special(table) {
@@ -268,7 +275,14 @@ impl Writer<'_, '_> {
     fn write_special(&mut self, table: &Table) -> bool {
         let fields = self.fields;
         if let Some(text) = fields.err_of(table) {
-            self.reply.error(as_line(&text.as_bytes()));
+            let text = text.as_bytes();
+            let line = as_line(&text);
+            if fields.is_counted(table) {
+                self.nested.counted += 1;
+            } else {
+                self.note_error(line);
+            }
+            self.reply.error(line);
         } else if let Some(text) = string_field(table, &fields.ok) {
             write_line(self.reply, b'+', as_line(&text.as_bytes()));
         } else if let Some(value) = number_field(table, &fields.double) {
@@ -283,6 +297,15 @@ impl Writer<'_, '_> {
             return false;
         }
         true
+    }
+
+    /// An error that no command of the script has failed with.
+    fn note_error(&mut self, line: &[u8]) {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\r' | b'\n');
+        let mut words = line.split_inclusive(is_space);
+        self.nested
+            .fresh
+            .push(words.next().unwrap_or_default().into());
     }
 
     fn write_aggregate(&mut self, table: &Table, depth: usize) {

@@ -49,6 +49,15 @@ pub enum End {
     },
 }
 
+/// Errors among the values of a script's reply, which is none itself.
+#[derive(Debug, Default)]
+pub struct Nested {
+    /// How many of them were counted when a command of the script failed.
+    pub counted: u64,
+    /// The first words of the others.
+    pub fresh: Vec<Box<[u8]>>,
+}
+
 /// What the executor answers a [`Step`] with, or wants of a machine that is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resume {
@@ -153,6 +162,8 @@ pub struct Desk {
     pub reply: RefCell<ReplyBuf>,
     /// What the script answers.
     pub result: RefCell<ReplyBuf>,
+    /// Errors within it.
+    pub nested: RefCell<Nested>,
     /// The source to be compiled, then the line of an error.
     pub text: RefCell<Vec<u8>>,
     /// Where an error was raised: the chunk's name and the line.

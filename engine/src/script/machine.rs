@@ -255,7 +255,10 @@ impl Compiled {
                 buf: &mut result,
                 protocol: self.protocol.get(),
             };
-            return convert::to_reply(value, link.desk.protocol.get(), &api.fields, &mut reply);
+            let seen = link.desk.protocol.get();
+            let (end, nested) = convert::to_reply(value, seen, &api.fields, &mut reply);
+            link.desk.nested.replace(nested);
+            return end;
         }
         match api.failure.take() {
             Some(counted) => End::Failed { counted },

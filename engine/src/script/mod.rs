@@ -19,7 +19,7 @@ pub mod shebang;
 mod tests;
 
 pub use cache::{ScriptId, Scripts, Sha};
-pub use exchange::{Desk, End, Resume, Step, Words};
+pub use exchange::{Desk, End, Nested, Resume, Step, Words};
 pub use machine::{MEMORY_BYTES_MAX, Machine};
 pub use shebang::Declared;
 

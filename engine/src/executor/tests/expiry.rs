@@ -1,7 +1,17 @@
 //! Keys that expire though nobody asks for them, under both cycles.
 
-use super::Rig;
+use super::{Rig, parts_with};
 use crate::base::Micros;
+use std::cell::Cell;
+
+/// A stopwatch that has gone on by a millisecond whenever it is read.
+fn ticking() -> u64 {
+    thread_local!(static READS: Cell<u64> = const { Cell::new(0) });
+    READS.with(|reads| {
+        reads.set(reads.get() + 1);
+        reads.get() * 1_000_000
+    })
+}
 
 impl Rig {
     /// Keys in all databases, expired ones included.
@@ -127,6 +137,51 @@ fn sampling_stops_when_few_of_those_drawn_are_due() {
         rig.pass(100);
     }
     assert!(rig.keys() < 105, "the rest becomes less");
+}
+
+#[test]
+fn sampling_that_is_switched_on_finds_the_keys_that_are_there() {
+    for effort in [1, 10] {
+        let mut rig = Rig::new();
+        let conn = rig.connect();
+        rig.say(
+            conn,
+            &[&format!("CONFIG SET active-expire-effort {effort}")],
+        );
+        rig.engine.keyspace.active_expire = false;
+        rig.fill(conn, "k", 5000, "PX 10");
+        rig.fill(conn, "later", 5000, "PX 1000000");
+        rig.pass(50);
+        rig.engine.keyspace.active_expire = true;
+        rig.say(conn, &["CONFIG SET expiry-cycle sampled"]);
+        for _ in 0..20 {
+            rig.pass(100);
+        }
+        let due = rig.keys() - 5000;
+        assert!(due < 4000, "{due} are left at effort {effort}");
+    }
+}
+
+#[test]
+fn what_the_cycle_takes_is_told() {
+    for cycle in ["ordered", "sampled"] {
+        let mut parts = parts_with(&[(b"expiry-cycle", cycle.as_bytes())]);
+        parts.stopwatch = ticking;
+        let mut rig = Rig::with(parts);
+        let conn = rig.connect();
+        let told = |rig: &mut Rig| -> u64 {
+            let info = rig.say(conn, &["INFO stats"]);
+            let value = info.split("expire_cycle_cpu_milliseconds:").nth(1).unwrap();
+            value.lines().next().unwrap().parse().unwrap()
+        };
+        rig.fill(conn, "k", 100, "PX 10");
+        let before = told(&mut rig);
+        rig.pass(100);
+        assert!(told(&mut rig) > before, "{cycle}");
+        rig.rest();
+        rig.say(conn, &["CONFIG RESETSTAT"]);
+        assert_eq!(told(&mut rig), 0, "{cycle}");
+    }
 }
 
 #[test]

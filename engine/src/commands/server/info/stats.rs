@@ -52,6 +52,10 @@ fn keys(view: &View<'_, '_>, out: &mut Fields) {
         "expired_time_cap_reached_count",
         ctx.observed.stats.expire_cut_short,
     );
+    out.put(
+        "expire_cycle_cpu_milliseconds",
+        ctx.observed.stats.expire_nanos / 1_000_000,
+    );
     out.put("expire_backlog", backlog.keys);
     out.put("expire_oldest_overdue_ms", backlog.overdue_ms);
     out.put("evicted_keys", keyspace.evicted);
