@@ -135,7 +135,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "unit",
-        160,
+        225,
         "does each part do what its comment says?",
         &[
             (
@@ -200,7 +200,7 @@ pub(crate) const SUITES: &[Suite] = &[
     // The simulated poller and disk have no unsafe code, and are slow under a sanitizer.
     suite(
         "backends-asan",
-        240,
+        270,
         "is the unsafe code around system calls sound under AddressSanitizer?",
         &[
             (
@@ -289,7 +289,7 @@ pub(crate) const SUITES: &[Suite] = &[
         "is each reply, byte for byte, what a client expects?"
     )
     .needs(BOTH),
-    target!("differential", 150, "does it answer as Redis does?").needs(BOTH),
+    target!("differential", 110, "does it answer as Redis does?").needs(BOTH),
     target!("clients", 60, "do the client libraries work with it?").needs(BOTH),
     target!(
         "process",
@@ -299,11 +299,11 @@ pub(crate) const SUITES: &[Suite] = &[
     .needs(BOTH),
     target!(
         "persistence",
-        80,
+        60,
         "is what is kept there again after restarts, kills, damage and full disks?"
     )
     .needs(BOTH),
-    target!("fuzz", 60, "can bytes from outside break it?").needs(BOTH),
+    target!("fuzz", 25, "can bytes from outside break it?").needs(BOTH),
 ];
 
 /// The suite called `name`.
