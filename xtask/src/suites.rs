@@ -135,7 +135,7 @@ pub(crate) const SUITES: &[Suite] = &[
     ),
     suite(
         "unit",
-        225,
+        215,
         "does each part do what its comment says?",
         &[
             (
@@ -299,7 +299,7 @@ pub(crate) const SUITES: &[Suite] = &[
     .needs(BOTH),
     target!(
         "persistence",
-        60,
+        70,
         "is what is kept there again after restarts, kills, damage and full disks?"
     )
     .needs(BOTH),

@@ -51,21 +51,21 @@ pub(super) const ROWS: &[Row] = &[
     alone(
         Mixed,
         1,
-        "HSET {H} a 1; PEXPIRE {H} 1; DEBUG SLEEP 0.003; (HSET {H} b 2|HGETALL {H}|HDEL {H} a); TTL {H}",
+        "HSET {H} a 1; PEXPIRE {H} 25; DEBUG SLEEP 0.03; (HSET {H} b 2|HGETALL {H}|HDEL {H} a); TTL {H}",
     ),
     alone(
         Mixed,
         1,
-        "SADD {S} 1; PEXPIRE {S} 1; DEBUG SLEEP 0.003; (SADD {S} 2|SMOVE {S} {s} 1|SPOP {S} 9999); TTL {S}",
+        "SADD {S} 1; PEXPIRE {S} 25; DEBUG SLEEP 0.03; (SADD {S} 2|SMOVE {S} {s} 1|SPOP {S} 9999); TTL {S}",
     ),
     alone(
         Mixed,
         1,
-        "ZADD {Z} 1 a; PEXPIRE {Z} 1; DEBUG SLEEP 0.003; (ZADD {Z} 2 b|ZINCRBY {Z} 1 a|ZPOPMAX {Z}); TTL {Z}",
+        "ZADD {Z} 1 a; PEXPIRE {Z} 25; DEBUG SLEEP 0.03; (ZADD {Z} 2 b|ZINCRBY {Z} 1 a|ZPOPMAX {Z}); TTL {Z}",
     ),
     alone(
         Mixed,
         1,
-        "RPUSH {L} a; PEXPIRE {L} 1; DEBUG SLEEP 0.003; (RPUSH {L} b|RPUSHX {L} b|LMOVE {L} {l} LEFT LEFT); TTL {L}",
+        "RPUSH {L} a; PEXPIRE {L} 25; DEBUG SLEEP 0.03; (RPUSH {L} b|RPUSHX {L} b|LMOVE {L} {l} LEFT LEFT); TTL {L}",
     ),
 ];
