@@ -69,21 +69,23 @@ impl MappedPages {
         Some(chunk)
     }
 
-    /// What was given back last, if it will do.
+    /// The last that was given back of this size and kind. Not only the very last: where sizes
+    /// alternate, as in a store that fills and empties within a turn, that would rarely do, and what is
+    /// mapped would grow as long as the turn lasts. The kind matters for the advice on huge pages.
     fn take_leaving(&self, bytes: usize, kind: ChunkKind) -> Option<NonNull<u8>> {
-        let align = if is_huge(bytes, kind) { HUGE } else { PAGE };
-        let fits =
-            |last: &mut Mapping| last.bytes == bytes && last.at.addr().get().is_multiple_of(align);
-        let taken = self.leaving.borrow_mut().pop_if(fits);
-        taken.map(|mapping| mapping.at)
+        let mut leaving = self.leaving.borrow_mut();
+        let fits = |one: &Mapping| one.bytes == bytes && one.kind == kind;
+        let nth = leaving.iter().rposition(fits)?;
+        Some(leaving.swap_remove(nth).at)
     }
 }
 
-/// Memory that nobody uses: where it begins, and its bytes, whole pages.
+/// Memory that nobody uses: where it begins, its bytes, whole pages, and what it was for.
 #[derive(Debug)]
 struct Mapping {
     at: NonNull<u8>,
     bytes: usize,
+    kind: ChunkKind,
 }
 
 impl Drop for MappedPages {
@@ -233,7 +235,9 @@ unsafe impl PageSource for MappedPages {
         if is_huge(bytes, kind) {
             self.huge_chunks.set(self.huge_chunks.get() - 1);
         }
-        self.leaving.borrow_mut().push(Mapping { at: ptr, bytes });
+        let at = ptr;
+        let mapping = Mapping { at, bytes, kind };
+        self.leaving.borrow_mut().push(mapping);
     }
 
     unsafe fn discard(&self, ptr: NonNull<u8>, bytes: usize) {
@@ -280,6 +284,31 @@ mod tests {
         assert!(!pages.settle(PAGE), "that was the last");
         // SAFETY: as before.
         unsafe { pages.release(other, 16 * PAGE, ChunkKind::Records) };
+        assert!(!pages.settle(usize::MAX));
+    }
+
+    #[test]
+    fn what_is_given_back_serves_its_size_and_kind_in_any_order() {
+        let pages = MappedPages::new();
+        let wanted = [
+            (16 * PAGE, ChunkKind::Records),
+            (HUGE, ChunkKind::Records),
+            (HUGE, ChunkKind::Table),
+        ];
+        let first = wanted.map(|(bytes, kind)| pages.acquire(bytes, kind).unwrap());
+        for _ in 0..3 {
+            for (at, (bytes, kind)) in first.into_iter().zip(wanted) {
+                // SAFETY: just acquired so, and not used.
+                unsafe { pages.release(at, bytes, kind) };
+            }
+            let again = wanted.map(|(bytes, kind)| pages.acquire(bytes, kind).unwrap());
+            assert_eq!(again, first);
+            assert!(!pages.settle(PAGE), "nothing else is mapped");
+        }
+        for (at, (bytes, kind)) in first.into_iter().zip(wanted) {
+            // SAFETY: as before.
+            unsafe { pages.release(at, bytes, kind) };
+        }
         assert!(!pages.settle(usize::MAX));
     }
 
