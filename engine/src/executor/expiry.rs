@@ -51,7 +51,8 @@ pub(super) struct Expiry {
     has_backlog: bool,
     /// The database whose turn is next.
     from: usize,
-    /// The stopwatch at the end of the last slice.
+    /// The stopwatch at the last look of the last slice that used a batch up: the first one of a
+    /// crowd has long to go.
     ended: u64,
 }
 
